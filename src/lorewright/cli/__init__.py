@@ -1,0 +1,94 @@
+"""The command line: one small file a verb, imported only when that verb is used."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from lorewright import __version__
+from lorewright.errors import LorewrightError, RecipeError
+
+# verb -> (module of this package, what it does)
+VERBS: dict[str, tuple[str, str]] = {
+    "validate": ("validate", "check recipes; every problem in one line with file and line"),
+    "plan": ("plan", "show the steps a recipe means, without doing anything"),
+    "run": ("run", "carry out a recipe; what is unchanged is skipped"),
+    "status": ("status", "what has been made, what runs, how the last run went"),
+    "prepare": ("stage", "only: manuscripts to a training set"),
+    "train": ("stage", "only: train the adapter with Axolotl"),
+    "merge": ("stage", "only: merge the adapter into the base model"),
+    "ingest": ("stage", "only: index the lore"),
+    "serve": ("serve", "start vLLM on the recipe's model and leave it running"),
+    "rag": ("serve", "start the RAG proxy (and vLLM, if it does not run) and leave it running"),
+    "stop": ("stop", "stop services that were left running"),
+    "monitor": ("monitor", "watch vLLM or the RAG proxy"),
+    "query": ("query", "ask one question through the RAG proxy"),
+    "doctor": ("doctor", "what this machine has, what is missing, and the command that mends it"),
+    "envs": ("envs", "the private Python environments: list, build, path"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The top-level parser: verbs with their one line each."""
+    top = argparse.ArgumentParser(
+        prog="lorewright",
+        description="Turns a manuscript into a voice you can talk to: one YAML recipe, from text to a served model that knows its world.",
+        epilog="./lorewright VERB --help says more about one. Start with ./quickstart.sh",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"lorewright {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, (_, text) in VERBS.items():
+        verbs.add_parser(verb, help=text, add_help=False)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb. Exit codes: 0 done, 1 a mistake or a failure that is explained, 2 wrong usage, 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    chosen = parser().parse_args(words[:1])
+    module = importlib.import_module(f"lorewright.cli.{VERBS[chosen.verb][0]}")
+    verb = argparse.ArgumentParser(prog=f"lorewright {chosen.verb}", description=_sentence(VERBS[chosen.verb][1]))
+    module.configure(verb)
+    given = verb.parse_args(words[1:])
+    given.verb = chosen.verb
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _read_dotenv()
+        code: int = module.main(given)
+        return code
+    except RecipeError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+    except LorewrightError as error:
+        print(*(f"    {line}" for line in error.tail), str(error), sep="\n", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; finished stages are kept, run the same command to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _read_dotenv() -> None:
+    """Tokens may stand in .env, here or in the checkout; what is already set wins."""
+    from lorewright.envs import CHECKOUT
+
+    for folder in (os.getcwd(), str(CHECKOUT)):
+        file = os.path.join(folder, ".env")
+        if os.path.isfile(file):
+            from dotenv import load_dotenv
+
+            load_dotenv(file, override=False)

@@ -1,0 +1,44 @@
+"""lorewright status [RECIPE]"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lorewright import services
+from lorewright.cli.arguments import add_recipe
+from lorewright.manifest import latest_manifest
+from lorewright.plan import Paths
+from lorewright.recipe import load
+from lorewright.runner import shown
+
+
+def configure(verb: argparse.ArgumentParser) -> None:
+    add_recipe(verb, optional=True)
+
+
+def main(given: argparse.Namespace) -> int:
+    runs: Path = given.runs
+    names = [load(given.recipe, tuple(given.set)).name] if given.recipe else sorted(p.parent.name for p in runs.glob("*/manifests"))
+    if not names:
+        print(f"nothing has been run yet in {shown(runs)}; start with ./quickstart.sh")
+    for name in names:
+        record = latest_manifest(Paths(runs, name).manifests)
+        _show_run(name, record) if record else print(f"{name}: not run yet")
+    for record_file in sorted((runs / "services").glob("*.json")):
+        facts = services.running(record_file)
+        if facts:
+            print(f"running   {facts['name']} of {facts['recipe']} on http://{facts['host']}:{facts['port']} (pid {facts['pid']})")
+    return 0
+
+
+def _show_run(name: str, record: dict[str, Any]) -> None:
+    ended = f", ended {record['ended']}" if "ended" in record else ""
+    print(f"{name}: {record['status']}, started {record['started']}{ended}")
+    for step in record["plan"]:
+        facts = record["steps"].get(step, {})
+        took = f"{facts['seconds']:.1f} s" if "seconds" in facts else ""
+        print(f"  {step:<8} {facts.get('action', 'not reached'):<14} {took:>9}  {facts.get('facts', {}).get('said', '')}".rstrip())
+    if "error" in record:
+        print(f"  {record['error']}")

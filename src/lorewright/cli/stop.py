@@ -1,0 +1,27 @@
+"""lorewright stop [serve|rag|all]"""
+
+from __future__ import annotations
+
+import argparse
+
+from lorewright import services
+from lorewright.cli.arguments import add_runs
+
+
+def configure(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("service", nargs="?", choices=["serve", "rag", "all"], default="all", help="which (default: all)")
+    verb.add_argument("--port", type=int, help="only the one on this port")
+    add_runs(verb)
+
+
+def main(given: argparse.Namespace) -> int:
+    """Stopping what does not run is no mistake."""
+    stopped = 0
+    for record in sorted((given.runs / "services").glob("*.json")):
+        name, _, port = record.stem.rpartition("-")
+        if given.service in ("all", name) and given.port in (None, int(port)) and services.stop_service(record):
+            stopped += 1
+            print(f"stopped {name} on port {port}")
+    if not stopped:
+        print("nothing was running")
+    return 0

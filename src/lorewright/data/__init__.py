@@ -1,0 +1,1 @@
+"""Text in, examples out: extract, clean, split, style, format. Pure functions on text, in this order."""

@@ -1,0 +1,174 @@
+"""What happened: content hashes, the record beside every artifact, and one manifest a run. All writes are atomic."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorewright import __version__
+from lorewright.errors import LorewrightError
+
+RECORD = "step.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes beside, fsyncs and renames: a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(beside, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """A record that was written whole; None where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def finish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
+    """Makes a finished step visible: everything to disk, the record last, then the rename that says done."""
+    for path in partial.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+    write_json(partial / RECORD, record)
+    if folder.exists():  # forced: what stood here stays, under another name
+        folder.rename(folder.with_suffix(f".replaced-{time.strftime('%Y%m%d-%H%M%S')}"))
+    partial.rename(folder)
+    _sync_folder(folder.parent)
+
+
+def digest(value: Any) -> str:
+    """A short name for any plain value: 16 hex digits of the SHA-256 of its canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass
+class Hashes:
+    """SHA-256 of files, remembered by path, size and time so that a 16 GB model is read once."""
+
+    store: Path
+    known: dict[str, list[Any]] = field(default_factory=dict)
+    changed: bool = False
+
+    @classmethod
+    def open(cls, store: Path) -> Hashes:
+        try:
+            known = read_json(store)
+        except ValueError:  # a cache: when it cannot be read it is made again
+            known = None
+        return cls(store, known if isinstance(known, dict) else {})
+
+    def file(self, path: Path) -> str:
+        facts = path.stat()
+        stamp = [facts.st_size, facts.st_mtime_ns]
+        entry = self.known.get(str(path))
+        if entry and entry[:2] == stamp:
+            return str(entry[2])
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        self.known[str(path)] = [*stamp, found]
+        self.changed = True
+        return found
+
+    def save(self) -> None:
+        if self.changed:
+            write_json(self.store, {path: entry for path, entry in self.known.items() if os.path.exists(path)})
+            self.changed = False
+
+    def inputs(self, paths: tuple[str, ...], suffixes: tuple[str, ...] = ()) -> dict[str, str]:
+        """Content hash of every file that the paths mean, by position and name below it (a moved tree is the same tree)."""
+        found: dict[str, str] = {}
+        for number, path in enumerate(paths):
+            for place in sorted(glob.glob(path, recursive=True)) if _is_glob(path) else [path]:
+                found |= {f"{number}/{Path(place).name}/{name}": self.file(file) for name, file in _files(Path(place), suffixes)}
+        return found
+
+    def outputs(self, folder: Path, names: tuple[str, ...]) -> dict[str, str]:
+        """Hashes of what a step promised to leave; a promise not kept is an error."""
+        found: dict[str, str] = {}
+        for name in names:
+            files = list(_files(folder / name, ()))
+            if not files:
+                raise LorewrightError(f"the stage ended without leaving {name}", where=str(folder))
+            found |= {f"{name}/{below}" if below else name: self.file(file) for below, file in files}
+        return found
+
+
+def _is_glob(path: str) -> bool:
+    return any(sign in path for sign in "*?[")
+
+
+def _files(place: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """(name below the place, file) of a single file, or of a folder's visible files, sorted."""
+    if place.is_file():
+        yield "", place
+    for file in sorted(place.rglob("*")) if place.is_dir() else ():
+        below = file.relative_to(place)
+        visible = not any(part.startswith(".") for part in below.parts)
+        if visible and file.is_file() and (not suffixes or file.suffix.lower() in suffixes):
+            yield str(below), file
+
+
+class Manifest:
+    """One run's record, rewritten whole after every step; what `status` reads."""
+
+    def __init__(self, folder: Path, recipe: Mapping[str, Any], plan: list[str]) -> None:
+        started = time.time()
+        name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(started))}-{os.getpid()}"
+        self.path = folder / f"{name}.json"
+        self.record: dict[str, Any] = {
+            "run": name, "lorewright": __version__, "recipe": recipe, "started": _utc(started), "status": "running", "plan": plan,
+            "machine": {"host": platform.node(), "system": platform.platform(), "cpus": os.cpu_count()},
+            "python": platform.python_version(),
+            "steps": {},
+        }  # fmt: skip
+        self._write()
+
+    def step(self, name: str, **facts: Any) -> None:
+        self.record["steps"].setdefault(name, {}).update(facts)
+        self._write()
+
+    def end(self, status: str, **facts: Any) -> None:
+        self.record |= {"status": status, "ended": _utc(time.time())} | facts
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self.path, self.record)
+
+
+def latest_manifest(folder: Path) -> dict[str, Any] | None:
+    """The newest run's record, or None."""
+    files = sorted(folder.glob("*.json"))
+    return dict(read_json(files[-1])) if files else None
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

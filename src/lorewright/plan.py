@@ -1,0 +1,178 @@
+"""The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
+
+    prepare ─ train ─ merge ─ serve ┐
+    ingest ──────────────────────── rag ─ query
+
+A step's fingerprint is made by the runner of its part of the recipe, the content of its inputs, what its needs produced,
+its environment's key and its version; its folder is named by that fingerprint. All paths of a run are named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lorewright.errors import LorewrightError
+from lorewright.recipe import Recipe
+
+TEXT = (".md", ".txt")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    kind: an artifact is made once and kept; a service runs while something needs it.
+    part: the values of the recipe it depends on. inputs: files, folders or globs whose content it depends on.
+    suffixes: which files of an input folder count (all, when empty). outputs: what it leaves, relative to its folder.
+    collection: the lore collection it belongs to, when its folder is shared by recipes.
+    """
+
+    name: str
+    kind: Literal["artifact", "service"]
+    environment: str
+    needs: tuple[str, ...] = ()
+    part: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    collection: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    recipe: str
+    steps: tuple[Step, ...]
+
+    def step(self, name: str) -> Step:
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise LorewrightError(f"recipe {self.recipe} has no stage {name!r}", remedy=f"it has {', '.join(s.name for s in self.steps)}")
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """The recipe's steps, each after all that it needs. A section left out leaves its steps out."""
+    steps: list[Step] = []
+    if recipe.data:
+        steps.append(_prepare(recipe))
+    if recipe.axolotl is not None:
+        steps += [_train(recipe), _merge(recipe)]
+    steps.append(_serve(recipe))
+    if recipe.rag:
+        steps += [_ingest(recipe), _rag(recipe)]
+        if recipe.questions:
+            steps.append(_query(recipe))
+    return Plan(recipe.name, tuple(steps))
+
+
+def _prepare(recipe: Recipe) -> Step:
+    assert recipe.data
+    tokenizer = (f"{recipe.base_model}/tokenizer.json",) if is_folder(recipe.base_model) and recipe.data.chunk.unit == "tokens" else ()
+    part = asdict(recipe.data) | {"model": model_part(recipe)}
+    del part["sources"]
+    outputs = ("training.jsonl", "validation.jsonl", "style.json")
+    return Step("prepare", "artifact", "core", (), part, (*recipe.data.sources, *tokenizer), (*TEXT, ".json"), outputs)
+
+
+def _train(recipe: Recipe) -> Step:
+    part = {"axolotl": recipe.axolotl, "model": model_part(recipe)}
+    outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
+    return Step("train", "artifact", "train", ("prepare",), part, model_inputs(recipe), (), outputs)
+
+
+def _merge(recipe: Recipe) -> Step:
+    part = {"model": model_part(recipe)}
+    return Step("merge", "artifact", "train", ("train",), part, model_inputs(recipe), (), ("merged",))
+
+
+def _serve(recipe: Recipe) -> Step:
+    trained = recipe.axolotl is not None
+    part = {"vllm": recipe.vllm or {}, "host": recipe.serve.host, "port": recipe.serve.port, "model": model_part(recipe)}
+    return Step("serve", "service", "serve", ("merge",) if trained else (), part, () if trained else model_inputs(recipe))
+
+
+def _ingest(recipe: Recipe) -> Step:
+    assert recipe.rag
+    part = {"embedding_model": recipe.rag.embedding_model, "chunk_words": recipe.rag.chunk_words}
+    outputs = ("index",)
+    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, TEXT, outputs, recipe.rag.collection)
+
+
+def _rag(recipe: Recipe) -> Step:
+    assert recipe.rag
+    keys = ("top_k", "max_distance", "host", "port")
+    return Step("rag", "service", "core", ("serve", "ingest"), {key: getattr(recipe.rag, key) for key in keys})
+
+
+def _query(recipe: Recipe) -> Step:
+    return Step("query", "artifact", "core", ("rag",), {"questions": recipe.questions}, outputs=("answers.json",))
+
+
+def is_folder(base_model: str) -> bool:
+    """A base model given as a path has been made absolute by the recipe; anything else is a hub name."""
+    return base_model.startswith("/")
+
+
+def model_part(recipe: Recipe) -> dict[str, Any]:
+    """What identifies the base model besides its files: a hub name with its revision; a folder is known by its content."""
+    return {"base_model": None if is_folder(recipe.base_model) else recipe.base_model}
+
+
+def model_inputs(recipe: Recipe) -> tuple[str, ...]:
+    folder = (recipe.base_model,) if is_folder(recipe.base_model) else ()
+    return folder + ((recipe.chat_template,) if recipe.chat_template else ())
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a recipe's run keeps everything. root: the `runs` folder."""
+
+    root: Path
+    recipe: str
+
+    @property
+    def home(self) -> Path:
+        return self.root / self.recipe
+
+    @property
+    def manifests(self) -> Path:
+        return self.home / "manifests"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "lock"
+
+    @property
+    def services(self) -> Path:
+        return self.root / "services"
+
+    @property
+    def hashes(self) -> Path:
+        return self.root / "hashes.json"
+
+    def folder(self, step: Step, fingerprint: str) -> Path:
+        """A step's own folder; that it exists means that the step is done."""
+        home = self.root / "collections" / step.collection if step.collection else self.home / step.name
+        return home / fingerprint
+
+    def partial(self, step: Step, fingerprint: str) -> Path:
+        """Where a step works until it is done; what lies there is where it goes on."""
+        return self.folder(step, fingerprint).with_suffix(".partial")
+
+    def latest(self, step: Step) -> Path:
+        return self.home / "latest" / step.name
+
+    def log(self, step: str) -> Path:
+        return self.home / "logs" / f"{step}.log"
+
+    def service(self, step: Step) -> Path:
+        """The record of a running service, one a port."""
+        return self.services / f"{step.name}-{step.part['port']}.json"

@@ -1,0 +1,189 @@
+"""The only place that starts, watches and ends processes (besides envs.py, which runs before anything else exists).
+
+A tool runs in a session of its own, so that it and all that it started can be ended together. What runs is written to a
+record with the process's start time: a number that the system has given to another process since is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lorewright.envs import Environment
+from lorewright.errors import LorewrightError
+from lorewright.manifest import read_json, write_json
+from lorewright.remedies import diagnose
+
+# Nothing phones home.
+SILENT = {
+    "AXOLOTL_DO_NOT_TRACK": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ANONYMIZED_TELEMETRY": "False",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+}
+TAIL_LINES = 15
+
+
+def tool_environment(env: Environment, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment variables for a tool that runs in one of our environments."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
+    return kept | SILENT | {"PATH": env.command_path(), "PYTHONUNBUFFERED": "1"} | dict(extra or {})
+
+
+def run(
+    command: list[str], *, environment: Mapping[str, str], log: Path, folder: Path, on_line: Callable[[str], None] | None = None
+) -> None:
+    """Runs a tool to its end, its output going to `log` as it comes.
+
+    folder: the working folder; it also keeps the record by which a later run finds a tool that outlived us.
+    on_line: gets each line of output (a carriage return ends one too).
+    Raises LorewrightError with the last lines, and the remedy when the failure is a known one.
+    """
+    record = folder / ".process.json"
+    end_leftover(record)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab") as sink:
+        start = sink.tell()
+        child = spawn(command, environment, folder, subprocess.PIPE)
+        write_json(record, identity(child.pid) | {"command": command})
+        try:
+            _pump(child, sink, on_line)
+        except BaseException:
+            end_group(identity(child.pid))
+            child.wait()
+            raise
+    record.unlink(missing_ok=True)
+    if child.returncode:
+        raise failure(f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed (exit {child.returncode})", log, start)
+
+
+def spawn(command: list[str], environment: Mapping[str, str], folder: Path, output: Any) -> subprocess.Popen[bytes]:
+    """Starts a tool in a session of its own; output: where its output and errors go."""
+    return subprocess.Popen(
+        command,
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _pump(child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], None] | None) -> None:
+    assert child.stdout
+    rest = b""
+    while piece := os.read(child.stdout.fileno(), 65536):
+        sink.write(piece)
+        sink.flush()
+        *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            if on_line and line.strip():
+                on_line(line.decode(errors="replace"))
+    child.wait()
+
+
+def failure(what: str, log: Path, start: int = 0) -> LorewrightError:
+    """An error that shows a log's last lines and, when it knows the failure, what helps."""
+    with open(log, "rb") as file:
+        file.seek(start)
+        text = file.read().decode(errors="replace").replace("\r", "\n")
+    lines = [line[:300] for line in text.splitlines() if line.strip()]
+    known = diagnose(text)
+    said = f"{what}: {known.what}" if known else what
+    return LorewrightError(
+        said, where=str(log), remedy=known.do if known else "the lines above are the end of its log", tail=tuple(lines[-TAIL_LINES:])
+    )
+
+
+# --- who is who ---------------------------------------------------------------------------------------------------------
+
+
+def identity(pid: int) -> dict[str, Any]:
+    return {"pid": pid, "started": start_time(pid), "boot": boot()}
+
+
+def boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _stat(pid: int | str) -> list[str]:
+    """The fields of /proc/PID/stat after the name: state, parent, group, session …; empty when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
+
+
+def start_time(pid: int) -> int | None:
+    fields = _stat(pid)
+    return int(fields[19]) if fields and fields[0] != "Z" else None
+
+
+def members(record: Mapping[str, Any]) -> list[int]:
+    """The living processes of the session that a record names. A number given to a stranger since counts as none."""
+    pid = int(record["pid"])
+    if record.get("boot") != boot() or start_time(pid) not in (None, record["started"]):
+        return []
+    found = []
+    for entry in os.listdir("/proc"):
+        fields = _stat(entry) if entry.isdigit() else []
+        if fields and fields[0] != "Z" and int(fields[3]) == pid:
+            found.append(int(entry))
+    return found
+
+
+def end_group(record: Mapping[str, Any], patience: float = 10.0) -> bool:
+    """Ends all of a session's processes: asks, waits, then forces. True when there was something to end."""
+    if not members(record):
+        return False
+    for sign, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
+        for pid in members(record):
+            _signal(pid, sign)
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            if not members(record):
+                return True
+            time.sleep(0.05)
+    raise LorewrightError(f"process {record['pid']} does not end", remedy=f"look at it with: ps -o pid,stat,args -s {record['pid']}")
+
+
+def _signal(pid: int, sign: signal.Signals) -> None:
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return
+
+
+def end_leftover(record: Path) -> None:
+    """Ends a tool that outlived the run that started it, so that two never work in one folder."""
+    facts = read_json(record)
+    if facts:
+        end_group(facts)
+        record.unlink(missing_ok=True)
+
+
+def owner_alive(facts: Mapping[str, Any]) -> bool:
+    """Whether the run that started a service for its own use still lives."""
+    owner = facts.get("owner") or {}
+    return bool(owner) and owner["boot"] == boot() and start_time(int(owner["pid"])) == owner["started"]
+
+
+def myself() -> dict[str, Any]:
+    return identity(os.getpid())
+
+
+def reap(pid: int) -> None:
+    """A child of ours that has ended stays in the process table until it is waited for."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return

@@ -1,0 +1,70 @@
+"""What a person sees while something runs: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class Bar(Protocol):
+    """Takes how much is done, of how much, and a few words beside it."""
+
+    def __call__(self, done: float, total: float | None, note: str = "") -> None: ...
+
+
+class Console:
+    """Writes to standard error, so that a command's own output stays clean for scripts."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+
+    def line(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def stage(self, name: str, text: str, seconds: float | None = None) -> None:
+        """One finished step, aligned: name, what came of it, how long it took."""
+        took = f"  {seconds:.1f} s" if seconds is not None else ""
+        self.line(f"{name:<9} {text}{took}")
+
+    @contextlib.contextmanager
+    def bar(self, name: str) -> Iterator[Bar]:
+        if self.terminal:
+            with self._rich_bar(name) as update:
+                yield update
+        else:
+            yield _plain_bar(self, name)
+
+    @contextlib.contextmanager
+    def _rich_bar(self, name: str) -> Iterator[Bar]:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns: list[Any] = [
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+        ]
+        with Progress(*columns, console=RichConsole(stderr=True), transient=True) as progress:
+            task = progress.add_task(name, total=None, note="")
+
+            def update(done: float, total: float | None, note: str = "") -> None:
+                progress.update(task, completed=done, total=total, note=note)
+
+            yield update
+
+
+def _plain_bar(console: Console, name: str) -> Bar:
+    """A line after two seconds, then at most one in ten: enough for a log file."""
+    shown = [time.monotonic() - 8.0]
+
+    def update(done: float, total: float | None, note: str = "") -> None:
+        if time.monotonic() - shown[0] >= 10.0:
+            shown[0] = time.monotonic()
+            share = f"{done / total:.0%} " if total else ""
+            console.line(f"{name:<9} … {share}{note}")
+
+    return update

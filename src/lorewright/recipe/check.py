@@ -1,0 +1,222 @@
+"""Checks a recipe against the JSON Schema and says every problem in one line a writer can act on."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lorewright.envs import CHECKOUT, PACKAGE
+from lorewright.recipe.source import KeyPath, Mark, dotted
+
+SCHEMAS = next(p for p in (PACKAGE / "schema", CHECKOUT / "configs" / "schema") if p.is_dir())
+
+# Keys that lorewright writes itself: where the user sets them instead.
+OWNED: dict[str, dict[str, str]] = {
+    "axolotl": {
+        "base_model": "set base_model at the top of the recipe",
+        "base_model_config": "set base_model at the top of the recipe",
+        "tokenizer_config": "set base_model at the top of the recipe",
+        "revision_of_model": "write base_model as name@revision",
+        "chat_template": "set chat_template at the top of the recipe",
+        "chat_template_jinja": "set chat_template at the top of the recipe",
+        "datasets": "set data.sources and data.format",
+        "test_datasets": "set data.validation",
+        "val_set_size": "set data.validation: whole documents are kept out, not random samples",
+        "output_dir": "outputs go to runs/<recipe>/train/",
+        "dataset_prepared_path": "outputs go to runs/<recipe>/train/",
+        "lora_model_dir": "the merge stage takes the adapter that was trained",
+        "resume_from_checkpoint": "an interrupted run goes on by itself",
+        "auto_resume_from_checkpoints": "an interrupted run goes on by itself",
+    },
+    "vllm": {
+        "model": "the recipe's merged model is served",
+        "model_tag": "the recipe's merged model is served",
+        "tokenizer": "the recipe's merged model carries its tokenizer",
+        "served_model_name": "the model is served under the recipe's name",
+        "chat_template": "set chat_template at the top of the recipe",
+        "host": "set serve.host",
+        "port": "set serve.port",
+        "config": "the vllm section is that file",
+    },
+}
+# What people write who know another tool.
+FOREIGN = {
+    "per_device_train_batch_size": "micro_batch_size",
+    "per_device_eval_batch_size": "eval_batch_size",
+    "bnb_4bit_quant_type": "bnb_config_kwargs",
+    "bnb_4bit_compute_dtype": "bnb_config_kwargs",
+    "bnb_4bit_use_double_quant": "bnb_config_kwargs",
+    "logging_first_step": "logging_steps",
+    "num_train_epochs": "num_epochs",
+    "max_seq_length": "sequence_len",
+    "max_length": "sequence_len",
+    "lora_rank": "lora_r",
+    "target_modules": "lora_target_modules",
+    "eval_strategy": "evals_per_epoch",
+    "max_context": "max_model_len",
+    "context_length": "max_model_len",
+    "gpu_util": "gpu_memory_utilization",
+    "model": "base_model",
+    "name": "recipe",
+}
+TOOLS = {"axolotl": "Axolotl", "vllm": "vLLM"}
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """A committed schema: recipe, axolotl or vllm."""
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def problems(values: dict[str, Any], marks: Mapping[KeyPath, Mark], file: Path) -> list[str]:
+    """Every problem of a recipe, one line each, in the order of the file."""
+    found = list(_owned(values)) + list(_by_schema(values)) + list(_by_meaning(values))
+    lines = {f"{_place(marks, at, file)}: {dotted(at)}: {text}" if at else f"{file}: {text}": None for at, text in found}
+    return sorted(lines, key=_file_order)
+
+
+def _file_order(line: str) -> tuple[str, int]:
+    place = line.split(": ", 1)[0]
+    name, _, number = place.rpartition(":")
+    return (name or place, int(number)) if number.isdigit() else (place, 0)
+
+
+def _place(marks: Mapping[KeyPath, Mark], at: KeyPath, file: Path) -> str:
+    while at and at not in marks:
+        at = at[:-1]
+    return marks[at].text if at in marks else str(file)
+
+
+def _owned(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    for section, keys in OWNED.items():
+        given = values.get(section)
+        if isinstance(given, dict):
+            for key in keys.keys() & given.keys():
+                yield (section, key), f"belongs to lorewright; {keys[key]}"
+
+
+def _by_schema(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+
+    names = [f"{tool}.schema.json" for tool in TOOLS]
+    registry = Registry().with_resources((name, Resource.from_contents(schema(name.removesuffix(".schema.json")))) for name in names)
+    for error in Draft202012Validator(schema("recipe"), registry=registry).iter_errors(values):
+        yield from _lines(error)
+
+
+def _lines(error: Any) -> Iterator[tuple[KeyPath, str]]:
+    at: KeyPath = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        for key in error.instance:
+            owned = len(at) == 1 and key in OWNED.get(str(at[0]), {})
+            if key not in known and not owned:
+                yield (*at, key), _unknown(key, known, str(at[0]) if at else "")
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        yield from ((at, f"{key!r} is missing") for key in missing)
+    elif error.validator in ("anyOf", "oneOf") and error.context:
+        yield from _alternatives(error)
+    else:
+        yield at, _sentence(error)
+
+
+def _unknown(key: str, known: Mapping[str, Any], section: str) -> str:
+    tool = TOOLS.get(section)
+    if FOREIGN.get(key) in known:
+        return f"unknown key; {tool or 'lorewright'}'s is {FOREIGN[key]}"
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    if not section:
+        owner = next((t for t in TOOLS if key in schema(t)["properties"] or key in OWNED[t]), None)
+        if owner:
+            return f"unknown key here; it belongs under {owner}:"
+    return f"unknown key{f' for {tool}' if tool else ''}"
+
+
+def _alternatives(error: Any) -> Iterator[tuple[KeyPath, str]]:
+    """The branch that went deepest is the one that was meant; otherwise all that would do is named."""
+    deep = [e for e in error.context if len(e.path) > 0 or e.validator == "additionalProperties"]
+    branches = {e.schema_path[0] for e in deep}
+    if len(branches) == 1:
+        for inner in deep:
+            yield from _lines(inner)
+        return
+    choices = [c for branch in error.validator_value for c in _wanted(branch)]
+    yield tuple(error.absolute_path), f"expected {_either(choices)}, got {_shown(error.instance)}"
+
+
+def _wanted(branch: Mapping[str, Any]) -> list[str]:
+    if "enum" in branch:
+        return [str(choice) for choice in branch["enum"]]
+    if "const" in branch:
+        return [str(branch["const"])]
+    kinds = branch.get("type", "mapping" if "$ref" in branch else "value")
+    names = {"object": "mapping", "array": "list", "string": "text", "boolean": "true or false", "null": "nothing"}
+    return [names.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+
+
+def _sentence(error: Any) -> str:
+    limit, got = error.validator_value, _shown(error.instance)
+    match error.validator:
+        case "type":
+            return f"expected {_either(_wanted(error.schema))}, got {got}"
+        case "enum":
+            near = difflib.get_close_matches(str(error.instance), [str(c) for c in limit], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            return f"{got} is not one of {', '.join(map(str, limit))}{hint}"
+        case "minimum" | "exclusiveMinimum":
+            return f"must be {'at least' if error.validator == 'minimum' else 'more than'} {limit}, got {got}"
+        case "maximum" | "exclusiveMaximum":
+            return f"must be {'at most' if error.validator == 'maximum' else 'less than'} {limit}, got {got}"
+        case "minItems" | "minLength":
+            return "must not be empty"
+        case "pattern":
+            return f"{got} must match {limit} (small letters, digits, - and _)"
+        case _:
+            return str(error.message)[:200]
+
+
+def _either(choices: list[str]) -> str:
+    unique = list(dict.fromkeys(choice for choice in choices if choice != "nothing"))
+    if len(unique) > 12:
+        unique = [*unique[:12], "…"]
+    return unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} or {unique[-1]}" if unique else "nothing"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)[:60]
+
+
+def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """What a schema cannot say: values that contradict each other."""
+    chunk = _section(_section(values, "data"), "chunk")
+    low, high, overlap = (chunk.get(key, d) for key, d in (("min", 500), ("max", 2000), ("overlap", 0)))
+    if all(isinstance(number, int) for number in (low, high, overlap)):
+        if low > high:
+            yield ("data", "chunk", "min"), f"must be at most chunk.max ({high}), got {low}"
+        elif overlap * 2 > high:
+            yield ("data", "chunk", "overlap"), f"must be at most half of chunk.max ({high}), got {overlap}"
+    if isinstance(values.get("axolotl"), dict) and "data" not in values:
+        yield ("axolotl",), "there is nothing to train on; add a data: section"
+    if values.get("questions") and "rag" not in values:
+        yield ("questions",), "questions are asked through the RAG proxy; add a rag: section"
+    serve, rag = _section(values, "serve"), _section(values, "rag")
+    if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
+        yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    given = values.get(name)
+    return given if isinstance(given, dict) else {}

@@ -1,0 +1,93 @@
+"""Layers of a recipe: the file, what it extends, and --set on top. Mappings merge, lists and values are replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lorewright.errors import LorewrightError
+from lorewright.recipe.source import KeyPath, Mark, RecipeLoader, Source, read_source
+
+
+def read_layers(path: Path, overrides: tuple[str, ...] = ()) -> Source:
+    """The recipe with everything it extends laid under it and the overrides (`a.b=value`) on top."""
+    source = _with_bases(path, str(path), ())
+    for override in overrides:
+        _apply(source, override)
+    return source
+
+
+def _with_bases(path: Path, shown: str, below: tuple[Path, ...]) -> Source:
+    try:
+        real = path.resolve(strict=True)
+    except FileNotFoundError:
+        real = path.absolute()  # read_source says so
+    except (OSError, RuntimeError):
+        raise LorewrightError("is a symbolic link that leads back to itself", where=shown) from None
+    if real in below:
+        chain = " -> ".join(p.name for p in (*below[below.index(real) :], real))
+        raise LorewrightError(f"extends itself: {chain}", where=shown, remedy="take one `extends:` out")
+    source = read_source(real, shown)
+    base = source.values.get("extends")
+    if not isinstance(base, str) or not base:
+        return source
+    mark = source.marks[("extends",)]
+    base_path = real.parent / base
+    if not base_path.exists() and not base_path.is_symlink():
+        raise LorewrightError(f"extends {base!r}, which is not there", where=mark.text, remedy="the path is relative to this file")
+    return _overlay(_with_bases(base_path, _shown_beside(shown, base), (*below, real)), source)
+
+
+def _shown_beside(shown: str, base: str) -> str:
+    return str(Path(shown).parent / base)
+
+
+def _overlay(base: Source, top: Source) -> Source:
+    marks = dict(base.marks)
+    for at in top.marks:
+        replaced = not isinstance(_get(top.values, at), dict) or not isinstance(_get(base.values, at), dict)
+        if at and replaced:
+            marks = {key: mark for key, mark in marks.items() if key[: len(at)] != at}
+    return Source(_merged(base.values, top.values), marks | top.marks, base.problems + top.problems)
+
+
+def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+def _get(values: Any, at: KeyPath) -> Any:
+    for part in at:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return values
+
+
+def _apply(source: Source, override: str) -> None:
+    place = f"--set {override}"
+    name, equals, text = override.partition("=")
+    keys = tuple(name.strip().split("."))
+    if not equals or not all(keys):
+        raise LorewrightError("is not of the form key=value", where=place, remedy="for example --set axolotl.learning_rate=1e-4")
+    try:
+        value = yaml.load(text, Loader=RecipeLoader)  # noqa: S506 (a safe loader)
+    except yaml.YAMLError:
+        raise LorewrightError(f"{text!r} is not a YAML value", where=place) from None
+    at = source.values
+    for depth, key in enumerate(keys[:-1]):
+        below = at.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise LorewrightError(f"{'.'.join(keys[: depth + 1])} is a single value, nothing can be set in it", where=place)
+        at = below
+    at[keys[-1]] = value
+    for mark in [m for m in source.marks if m[: len(keys)] == keys]:
+        del source.marks[mark]
+    for depth in range(1, len(keys) + 1):
+        source.marks.setdefault(keys[:depth], Mark(None, place))

@@ -1,0 +1,114 @@
+"""From a path to a checked, frozen Recipe: read the layers, check everything at once, fill defaults, make paths absolute."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lorewright.errors import LorewrightError, RecipeError
+from lorewright.recipe.check import problems, schema
+from lorewright.recipe.layers import read_layers
+from lorewright.recipe.model import Chunk, Data, Rag, Recipe, Serve
+from lorewright.recipe.source import KeyPath, Mark, Source, dotted
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Reads and checks a recipe.
+
+    path: the YAML file. overrides: `a.b=value` pairs laid on top, checked like the rest.
+    Raises LorewrightError when the file cannot be read, RecipeError with one line per problem otherwise.
+    """
+    path = Path(path)
+    source = read_layers(path, overrides)
+    found = source.problems + problems(source.values, source.marks, path)
+    if not found:
+        found = list(_missing_sources(source, path))
+    if found:
+        raise RecipeError(found)
+    values = _with_defaults(source.values, schema("recipe"))
+    _make_absolute(values, source, path)
+    return _freeze(values, path)
+
+
+def _with_defaults(values: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(values)
+    for key, sub in part.get("properties", {}).items():
+        if key not in result and "default" in sub:
+            result[key] = copy.deepcopy(sub["default"])
+        if isinstance(result.get(key), dict) and "properties" in sub:
+            result[key] = _with_defaults(result[key], sub)
+    return result
+
+
+def _source_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    for section in ("data", "rag"):
+        if isinstance(values.get(section), dict):
+            yield section, values[section]["sources"]
+
+
+def _folder_of(source: Source, at: KeyPath, path: Path) -> Path:
+    """A path is relative to the file it was written in; one given by --set to the current folder."""
+    mark = source.marks.get(at) or source.marks.get(at[:-1]) or Mark(path.resolve(), "")
+    return mark.file.parent if mark.file else Path.cwd()
+
+
+def _missing_sources(source: Source, path: Path) -> Iterator[str]:
+    for section, entries in _source_lists(source.values):
+        for number, entry in enumerate(entries):
+            at = (section, "sources", number)
+            full = _folder_of(source, at, path) / entry
+            trouble = _trouble(full)
+            if trouble:
+                mark = source.marks.get(at) or source.marks[(section, "sources")]
+                yield f"{mark.text}: {dotted(at)}: {entry}: {trouble}; paths are relative to the recipe"
+
+
+def _trouble(full: Path) -> str:
+    if any(sign in str(full) for sign in "*?["):
+        return ""
+    try:
+        full.resolve(strict=True)
+    except FileNotFoundError:
+        return "no such file or folder"
+    except (OSError, RuntimeError):
+        return "a symbolic link that leads back to itself"
+    return ""
+
+
+def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
+    for section, entries in _source_lists(values):
+        full = [_folder_of(source, (section, "sources", n), path) / entry for n, entry in enumerate(entries)]
+        values[section] = values[section] | {"sources": [_tidy(entry) for entry in full]}
+    if str(values["base_model"]).startswith((".", "/", "~")):
+        values["base_model"] = _tidy(_folder_of(source, ("base_model",), path) / Path(values["base_model"]).expanduser())
+    if values["chat_template"]:
+        template = _folder_of(source, ("chat_template",), path) / values["chat_template"]
+        if not template.is_file():
+            raise LorewrightError(f"chat_template: {values['chat_template']}: no such file", where=source.marks[("chat_template",)].text)
+        values["chat_template"] = _tidy(template)
+
+
+def _tidy(path: Path) -> str:
+    """Absolute, without `..`; globs may stand in it."""
+    import os.path
+
+    return os.path.normpath(path.absolute())
+
+
+def _freeze(values: dict[str, Any], path: Path) -> Recipe:
+    data, rag = values.get("data"), values.get("rag")
+    return Recipe(
+        name=values["recipe"],
+        file=path.absolute(),
+        base_model=values["base_model"],
+        chat_template=values["chat_template"],
+        data=Data(**data | {"sources": tuple(data["sources"]), "chunk": Chunk(**data["chunk"])}) if data else None,
+        axolotl=values.get("axolotl"),
+        vllm=values.get("vllm"),
+        serve=Serve(**values["serve"]),
+        rag=Rag(**rag | {"sources": tuple(rag["sources"])}) if rag else None,
+        questions=tuple(values["questions"]),
+        resolved=values,
+    )

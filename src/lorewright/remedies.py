@@ -1,0 +1,67 @@
+"""Known failures of the tools we run: what their log says, and what helps. docs/troubleshooting.md is generated from this."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """sign: a regular expression for the log. what: the failure in plain words. do: what to do next."""
+
+    sign: str
+    what: str
+    do: str
+
+
+REMEDIES = (
+    Remedy(
+        r"CUDA out of memory|OutOfMemoryError",
+        "the GPU ran out of memory",
+        "halve axolotl.micro_batch_size and double axolotl.gradient_accumulation_steps (the result stays the same), "
+        "then lower axolotl.sequence_len or axolotl.lora_r; when serving, lower vllm.max_model_len",
+    ),
+    Remedy(r"No space left on device|Errno 28", "the disk is full", "free some space and run again; finished stages are kept"),
+    Remedy(
+        r"Torch not compiled with CUDA|found no NVIDIA driver|No CUDA GPUs are available",
+        "the tool wanted a GPU that it cannot see",
+        "check nvidia-smi; for a machine without a GPU set LOREWRIGHT_ACCELERATOR=cpu",
+    ),
+    Remedy(
+        r"is larger than the available KV cache memory|max seq len .* larger than the maximum number of tokens|No available memory for the cache blocks",  # noqa: E501
+        "the context does not fit into the memory left for it",
+        "lower vllm.max_model_len or raise vllm.gpu_memory_utilization (on a CPU, VLLM_CPU_KVCACHE_SPACE in GiB)",
+    ),
+    Remedy(
+        r"(?:GatedRepo|gated repo|401 Client Error|RepositoryNotFound|is not a valid model identifier|Cannot access gated)",
+        "the model cannot be had from the hub under that name with this token",
+        "check base_model, accept the model's licence on its page, and put HF_TOKEN into the environment or .env",
+    ),
+    Remedy(
+        r"LocalEntryNotFound|outgoing traffic has been disabled|Max retries exceeded|Temporary failure in name resolution|OfflineModeIsEnabled",  # noqa: E501
+        "the model is not on this machine and the hub cannot be reached",
+        "check the network, or point base_model at a folder that holds the model",
+    ),
+    Remedy(
+        r"chat template (?:is )?not set|does not have a chat template|default chat template is no longer allowed|tokenizer\.chat_template is not set",  # noqa: E501
+        "the base model has no chat template",
+        "set chat_template in the recipe to a Jinja file, for example configs/templates/chatml.jinja",
+    ),
+    Remedy(
+        r"unrecognized arguments: (.+)",
+        "vLLM does not know an argument",
+        "check the vllm: section; ./lorewright validate lists what it knows",
+    ),
+    Remedy(
+        r"Killed|exit code -9|signal 9",
+        "the system ended the process, most often because memory ran out",
+        "close other programs or choose a smaller model",
+    ),
+)
+
+
+def diagnose(log: str) -> Remedy | None:
+    """The last known failure that a log shows, or None."""
+    found = [(match.start(), remedy) for remedy in REMEDIES for match in re.finditer(remedy.sign, log)]
+    return max(found, key=lambda pair: pair[0])[1] if found else None

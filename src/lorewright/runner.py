@@ -1,0 +1,287 @@
+"""Carries out a plan: skips what is done, goes on where it was cut off, starts the services a step needs, keeps the record."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorewright import __version__, envs, process, services
+from lorewright.errors import LorewrightError
+from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
+from lorewright.plan import Paths, Plan, Step
+from lorewright.stages import ARTIFACTS, SERVICES, Launch, Run
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which steps a command means.
+
+    first: begin there, trusting what stands before. only: exactly these artifacts. force: make them again. keep: leave
+    the services running (serve, rag).
+    """
+
+    first: str = ""
+    only: tuple[str, ...] = ()
+    force: bool = False
+    services: tuple[str, ...] = ()
+
+
+def execute(run: Run, choice: Choice | None = None) -> Path:
+    """Carries out the recipe's plan, or the chosen part of it. Returns the run's manifest.
+
+    Raises LorewrightError; whatever was finished before stays finished.
+    """
+    choice = choice or Choice()
+    for name in (choice.first, *choice.only):
+        if name:
+            run.plan.step(name)
+    with locked(run.paths):
+        runner = _Runner(run, choice)
+        try:
+            runner.all()
+        except KeyboardInterrupt:
+            runner.manifest.end("interrupted")
+            raise
+        except BaseException as problem:
+            runner.manifest.end("failed", error=str(problem))
+            raise
+        finally:
+            runner.stop_started()
+            runner.hashes.save()
+        runner.manifest.end("finished")
+        return runner.manifest.path
+
+
+@contextlib.contextmanager
+def locked(paths: Paths) -> Iterator[None]:
+    """One writer a recipe. The lock is the system's: it goes with the process, however that ends."""
+    paths.home.mkdir(parents=True, exist_ok=True)
+    with open(paths.lock, "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise LorewrightError(f"recipe {paths.recipe} is being run by {holder}", remedy="wait for it, or stop it first") from None
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}\n")
+        lock.flush()
+        yield
+
+
+class _Runner:
+    def __init__(self, run: Run, choice: Choice) -> None:
+        self.run, self.choice = run, choice
+        self.hashes = Hashes.open(run.paths.hashes)
+        self.digests: dict[str, str] = {}
+        self.prints: dict[str, str] = {}
+        self.started: list[Path] = []
+        self.manifest = Manifest(run.paths.manifests, run.recipe.resolved, [step.name for step in run.plan.steps])
+
+    def all(self) -> None:
+        skipping = bool(self.choice.first)
+        for step in self.run.plan.steps:
+            skipping = skipping and step.name != self.choice.first
+            if step.kind == "service":
+                self._fingerprint(step)
+                continue
+            self._artifact(step, make=self._wanted(step) and not skipping)
+        for name in self.choice.services:
+            self._service(self.run.plan.step(name), keep=True)
+
+    def _wanted(self, step: Step) -> bool:
+        """Starting a service makes what it needs at once (an index), but never trains on the way."""
+        if self.choice.services:
+            chosen = [self.run.plan.step(name) for name in self.choice.services]
+            return not step.needs and any(step.name in service.needs for service in chosen)
+        return step.name in self.choice.only if self.choice.only else True
+
+    def _artifact(self, step: Step, *, make: bool) -> None:
+        fingerprint = self._fingerprint(step)
+        folder = self.run.paths.folder(step, fingerprint)
+        if folder.exists() and not (make and self.choice.force):
+            self._take(step, folder, read_json(folder / RECORD))
+            self.manifest.step(step.name, action="skipped", fingerprint=fingerprint)
+            if make:
+                self.run.console.stage(
+                    step.name, f"unchanged, skipped: {(read_json(folder / RECORD) or {}).get('facts', {}).get('said', '')}"
+                )
+        elif make:
+            self._make(step, fingerprint, folder)
+        else:
+            self._take_latest(step)
+
+    def _fingerprint(self, step: Step) -> str:
+        if step.name not in self.prints:
+            parts: dict[str, Any] = {
+                "stage": step.name, "version": step.version, "part": step.part, "environment": envs.locate(step.environment).key,
+                "inputs": self.hashes.inputs(step.inputs, step.suffixes), "needs": {need: self.digests[need] for need in step.needs},
+            }  # fmt: skip
+            self.prints[step.name] = digest(parts)
+        if step.kind == "service":
+            self.digests[step.name] = self.prints[step.name]
+        return self.prints[step.name]
+
+    def _take(self, step: Step, folder: Path, record: dict[str, Any] | None) -> None:
+        if record is None:
+            raise LorewrightError(
+                f"the {step.name} folder has lost its {RECORD}", where=str(folder), remedy="remove the folder and run again"
+            )
+        self.digests[step.name] = record["digest"]
+        self.run.done[step.name] = folder
+        _link(self.run.paths.latest(step), folder)
+
+    def _take_latest(self, step: Step) -> None:
+        """A step that was not asked for: what the newest run left is used as it is, and said to be older than the recipe."""
+        latest = self.run.paths.latest(step)
+        record = read_json(latest / RECORD)
+        if record is None:
+            self.digests[step.name] = ""
+            return
+        self.run.console.stage(step.name, "the recipe or its inputs have changed since; the newest result is used")
+        self._take(step, latest.resolve(), record)
+
+    def _check_needs(self, step: Step) -> None:
+        for need in step.needs:
+            if self.run.plan.step(need).kind == "artifact" and need not in self.run.done:
+                raise LorewrightError(
+                    f"{step.name} needs {need}, which has not been run yet",
+                    remedy=f"run it first: ./lorewright run {shown(self.run.recipe.file)}",
+                )
+
+    def _make(self, step: Step, fingerprint: str, folder: Path) -> None:
+        self._check_needs(step)
+        for need in step.needs:
+            if self.run.plan.step(need).kind == "service":
+                self._service(self.run.plan.step(need), keep=False)
+        partial = self.run.paths.partial(step, fingerprint)
+        if self.choice.force and partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True, exist_ok=True)
+        envs.ensure(step.environment)
+        self.run.work = partial
+        begun = time.monotonic()
+        self.manifest.step(step.name, action="running", fingerprint=fingerprint)
+        facts = ARTIFACTS[step.name](step, self.run)
+        seconds = round(time.monotonic() - begun, 2)
+        record = self._record(step, fingerprint, partial, facts, seconds)
+        finish(partial, folder, record)
+        self._take(step, folder, record)
+        self.manifest.step(step.name, action="made", seconds=seconds, facts=facts, digest=record["digest"], outputs=record["outputs"])
+        self.run.console.stage(step.name, str(facts["said"]), seconds)
+
+    def _record(self, step: Step, fingerprint: str, partial: Path, facts: dict[str, Any], seconds: float) -> dict[str, Any]:
+        outputs = self.hashes.outputs(partial, step.outputs)
+        env = envs.locate(step.environment)
+        return {
+            "stage": step.name, "version": step.version, "fingerprint": fingerprint, "digest": digest(outputs), "outputs": outputs,
+            "inputs": self.hashes.inputs(step.inputs, step.suffixes), "needs": {need: self.digests[need] for need in step.needs},
+            "part": step.part, "environment": f"{env.name}-{env.key}", "lorewright": __version__, "seconds": seconds, "facts": facts,
+        }  # fmt: skip
+
+    def _service(self, step: Step, *, keep: bool) -> None:
+        self._check_needs(step)
+        for need in step.needs:
+            if self.run.plan.step(need).kind == "service":
+                self._service(self.run.plan.step(need), keep=keep)
+        fingerprint = self._fingerprint(step)
+        record = self.run.paths.service(step)
+        facts = services.running(record)
+        if facts and facts["fingerprint"] == fingerprint:
+            self._adopt(step, record, facts, keep)
+            return
+        if facts and facts.get("owner") and not process.owner_alive(facts):
+            services.stop_service(record)  # a killed run's own service: nobody else wants it
+        elif facts:
+            raise LorewrightError(
+                f"port {facts['port']} is held by {facts['name']} of recipe {facts['recipe']}, started with other settings",
+                remedy=f"stop it with ./lorewright stop {facts['name']}",
+            )
+        self._start(step, fingerprint, record, keep)
+
+    def _adopt(self, step: Step, record: Path, facts: dict[str, Any], keep: bool) -> None:
+        """What runs already is used; a killed run's service becomes ours, so that it ends with us."""
+        orphan = facts.get("owner") and not process.owner_alive(facts)
+        if orphan or (keep and facts.get("owner")):
+            services.hand_over(record, None if keep else process.myself())
+            if not keep:
+                self.started.append(record)
+        launch = self._launch(step)
+        with self.run.console.bar(step.name) as bar:
+            services.wait_ready(facts, launch.ready, launch.timeout, bar)
+        self.run.console.stage(step.name, f"already running on port {facts['port']}")
+        self.manifest.step(step.name, action="found running", fingerprint=facts["fingerprint"])
+
+    def _launch(self, step: Step) -> Launch:
+        self.run.work = self.run.paths.folder(step, self._fingerprint(step))
+        self.run.work.mkdir(parents=True, exist_ok=True)
+        _link(self.run.paths.latest(step), self.run.work)
+        return SERVICES[step.name](step, self.run)
+
+    def _start(self, step: Step, fingerprint: str, record: Path, keep: bool) -> None:
+        begun = time.monotonic()
+        launch = self._launch(step)
+        about = {
+            "name": step.name,
+            "recipe": self.run.recipe.name,
+            "fingerprint": fingerprint,
+            "host": step.part["host"],
+            "port": step.part["port"],
+        }
+        if not keep:
+            self.started.append(record)
+        facts = services.start_service(
+            record, launch.command, environment=launch.environment, log=self.run.paths.log(step.name),
+            facts=about | {"owner": None if keep else process.myself()},
+        )  # fmt: skip
+        try:
+            with self.run.console.bar(step.name) as bar:
+                services.wait_ready(facts, launch.ready, launch.timeout, bar)
+        except BaseException:
+            services.stop_service(record)
+            raise
+        seconds = round(time.monotonic() - begun, 1)
+        self.manifest.step(step.name, action="started", fingerprint=fingerprint, seconds=seconds)
+        self.run.console.stage(step.name, f"answers on http://{step.part['host']}:{step.part['port']}", seconds)
+
+    def stop_started(self) -> None:
+        """Ends the services that this run started for itself, the last first."""
+        for record in reversed(self.started):
+            services.stop_service(record)
+        self.started.clear()
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _link(link: Path, folder: Path) -> None:
+    """`latest/<stage>` points to the newest folder; replaced in one step."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(folder, link.parent)
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    beside = link.with_name(f".{link.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    beside.replace(link)
+
+
+def answers_of(paths: Paths, plan: Plan) -> list[dict[str, Any]]:
+    """The kept answers of the newest run; empty when the recipe asks nothing."""
+    if not any(step.name == "query" for step in plan.steps):
+        return []
+    file = paths.latest(plan.step("query")) / "answers.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []

@@ -1,0 +1,143 @@
+"""Servers that outlive the command which started them: start, wait until they answer, stop, and who holds a port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lorewright.errors import LorewrightError
+from lorewright.manifest import read_json, write_json
+from lorewright.process import end_group, failure, identity, members, reap, spawn
+from lorewright.progress import Bar
+
+
+def start_service(
+    record: Path, command: list[str], *, environment: Mapping[str, str], log: Path, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Starts a server that outlives this process and writes its record.
+
+    facts: what the record keeps beside the process: name, host, port, fingerprint, owner.
+    Raises LorewrightError when the port is taken.
+    """
+    holder = port_holder(str(facts["host"]), int(facts["port"]))
+    if holder:
+        raise LorewrightError(
+            f"port {facts['port']} is taken by {holder}", remedy="stop it, or choose another port in the recipe or with --set"
+        )
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_suffix(".previous.log"))
+    with open(log, "wb") as sink:
+        child = spawn(command, environment, log.parent, sink)
+    whole = dict(facts) | identity(child.pid) | {"log": str(log), "command": command, "since": time.time()}
+    write_json(record, whole)
+    return whole
+
+
+def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -> None:
+    """Waits until the service answers `path` with 200.
+
+    timeout: seconds. Raises LorewrightError with the log's end when the process dies or the time is over.
+    """
+    begun = time.monotonic()
+    url = f"http://{_reachable(str(record['host']))}:{record['port']}{path}"
+    log = Path(str(record["log"]))
+    while True:
+        if answers(url):
+            return
+        waited = time.monotonic() - begun
+        if not members(record):
+            reap(int(record["pid"]))
+            raise failure(f"{record['name']} ended while starting", log)
+        if waited > timeout:
+            raise failure(f"{record['name']} did not answer within {timeout:.0f} s", log)
+        bar(waited, timeout, f"waiting for {record['name']} on port {record['port']}: {_last_line(log)}")
+        time.sleep(0.2)
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 (a comparison, nothing is bound)
+
+
+def _last_line(log: Path) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - 2000))
+        lines = file.read().decode(errors="replace").splitlines()
+    return lines[-1][-60:] if lines else ""
+
+
+def answers(url: str, timeout: float = 2.0) -> bool:
+    """Whether a GET is answered with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as reply:  # noqa: S310 (our own http address)
+            return bool(200 <= reply.status < 300)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def running(record: Path) -> dict[str, Any] | None:
+    """The facts of a recorded service that is alive; a record whose process is gone is removed."""
+    facts = read_json(record)
+    if facts and members(facts):
+        return dict(facts)
+    record.unlink(missing_ok=True)
+    return None
+
+
+def stop_service(record: Path) -> bool:
+    """Ends a service and everything it started; True when it ran. Raises LorewrightError when its port stays taken."""
+    facts = read_json(record)
+    ran = bool(facts) and end_group(facts)
+    if facts:
+        reap(int(facts["pid"]))
+        holder = port_holder(str(facts["host"]), int(facts["port"])) if ran else ""
+        if holder:
+            raise LorewrightError(f"{facts['name']} has ended, but port {facts['port']} is still held by {holder}")
+    record.unlink(missing_ok=True)
+    return ran
+
+
+def port_holder(host: str, port: int) -> str:
+    """Who holds a port, as `pid 12 (python)`; empty when it is free."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+        return ""
+    except PermissionError:
+        raise LorewrightError(f"port {port} needs administrator rights", remedy="choose one above 1023") from None
+    except socket.gaierror:
+        raise LorewrightError(f"{host!r} is not an address of this machine", remedy="use 127.0.0.1") from None
+    except OSError as problem:
+        if problem.errno == 99:  # EADDRNOTAVAIL
+            raise LorewrightError(f"{host!r} is not an address of this machine", remedy="use 127.0.0.1") from None
+        return _socket_owner(port)
+
+
+def _socket_owner(port: int) -> str:
+    wanted = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:] if Path(table).exists() else ():
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                wanted.add(f"socket:[{fields[9]}]")
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if any(os.readlink(f"/proc/{entry}/fd/{handle}") in wanted for handle in os.listdir(f"/proc/{entry}/fd")):
+                return f"pid {entry} ({Path(f'/proc/{entry}/comm').read_text().strip()})"
+        except OSError:
+            continue
+    return "another program"
+
+
+def hand_over(record: Path, owner: dict[str, Any] | None) -> None:
+    """Gives a running service another owner: a run that will end it, or nobody (it stays until it is stopped)."""
+    facts = read_json(record)
+    if facts:
+        write_json(record, facts | {"owner": owner})

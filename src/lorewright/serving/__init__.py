@@ -1,0 +1,1 @@
+"""vLLM serves; this writes its configuration, waits for it and shows what it does."""

@@ -1,0 +1,20 @@
+"""What each step does: stage name -> function(step, run). Stages never call each other; paths come from plan.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lorewright.plan import Step
+from lorewright.stages.ingest import ingest
+from lorewright.stages.merge import merge
+from lorewright.stages.prepare import prepare
+from lorewright.stages.query import query
+from lorewright.stages.rag import rag
+from lorewright.stages.run import Facts, Launch, Run
+from lorewright.stages.serve import serve
+from lorewright.stages.train import train
+
+__all__ = ["ARTIFACTS", "SERVICES", "Launch", "Run"]
+
+ARTIFACTS: dict[str, Callable[[Step, Run], Facts]] = {"prepare": prepare, "train": train, "merge": merge, "ingest": ingest, "query": query}
+SERVICES: dict[str, Callable[[Step, Run], Launch]] = {"serve": serve, "rag": rag}

@@ -1,0 +1,46 @@
+"""What a stage is given, and what a service stage gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorewright import envs, process
+from lorewright.plan import Paths, Plan, is_folder
+from lorewright.progress import Console
+from lorewright.recipe import Recipe
+
+Facts = dict[str, Any]
+
+
+@dataclass
+class Run:
+    """What a stage may know: the recipe, where things are, and where it works.
+
+    work: the folder the present step writes into. done: finished artifacts' folders by stage name.
+    """
+
+    recipe: Recipe
+    plan: Plan
+    paths: Paths
+    console: Console
+    accelerator: str = field(default_factory=envs.accelerator)
+    work: Path = Path()
+    done: dict[str, Path] = field(default_factory=dict)
+
+    def tool_environment(self, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """A folder needs no hub: then the tools are kept from asking it."""
+        offline = {"HF_HUB_OFFLINE": "1"} if is_folder(self.recipe.base_model) else {}
+        return process.tool_environment(envs.ensure(name), offline | dict(extra or {}))
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a service and how to see that it is ready (a path that answers 200, within seconds)."""
+
+    command: list[str]
+    environment: Mapping[str, str]
+    ready: str
+    timeout: float

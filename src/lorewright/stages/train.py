@@ -1,0 +1,70 @@
+"""Axolotl trains the adapter."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from lorewright import envs, process
+from lorewright.manifest import write_whole
+from lorewright.plan import Step
+from lorewright.stages.run import Facts, Run
+from lorewright.training.chart import draw_loss
+from lorewright.training.progress import Progress, curve, summary
+from lorewright.training.render import axolotl_config, to_yaml
+from lorewright.training.resume import drop_broken_checkpoints
+
+
+def train(step: Step, run: Run) -> Facts:
+    """Axolotl trains the adapter; what it logs becomes a progress bar, a curve and numbers."""
+
+    _write_axolotl_yaml(run)
+    step_done = drop_broken_checkpoints(run.work / "adapter")
+    if step_done:
+        run.console.line(f"train     goes on from step {step_done}")
+    progress = Progress(points=_earlier_points(run.work / "points.jsonl", step_done))
+    with run.console.bar("train") as bar, open(run.work / "points.jsonl", "a", encoding="utf-8") as points:
+
+        def on_line(line: str) -> None:
+            point = progress.read(line)
+            if point:
+                points.write(json.dumps(point | {"step": progress.step}) + "\n")
+                points.flush()
+            bar(progress.step, progress.total or None, progress.note())
+
+        environment = run.tool_environment("train")
+        process.run(
+            [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
+            environment=environment, log=run.paths.log("train"), folder=run.work, on_line=on_line,
+        )  # fmt: skip
+    draw_loss(curve(progress.points, "loss"), curve(progress.points, "eval_loss"), run.recipe.name, run.work / "loss.png")
+    facts = summary(progress) | {"resumed_from_step": step_done}
+    losses = f"loss {facts['first_loss']:.3f} -> {facts['final_loss']:.3f}" if "first_loss" in facts else "no loss was logged"
+    return facts | {"said": f"{facts['steps']} steps, {losses}"}
+
+
+def _write_axolotl_yaml(run: Run) -> None:
+    """The configuration stands in the stage's folder with relative paths, usable by hand."""
+    prepared = os.path.relpath(run.done["prepare"], run.work)
+    held_out = (run.done["prepare"] / "validation.jsonl").stat().st_size > 0
+    template = Path(run.recipe.chat_template).read_text(encoding="utf-8") if run.recipe.chat_template else None
+    config, changes = axolotl_config(
+        run.recipe, training=f"{prepared}/training.jsonl", validation=f"{prepared}/validation.jsonl" if held_out else None,
+        accelerator=run.accelerator, template=template,
+    )  # fmt: skip
+    for change in changes:
+        run.console.line(f"train     {change}")
+    header = (
+        f"Axolotl's configuration of recipe {run.recipe.name}, written by lorewright.\nBy hand, in this folder: axolotl train axolotl.yaml"
+    )
+    write_whole(run.work / "axolotl.yaml", to_yaml(config, header))
+
+
+def _earlier_points(file: Path, step_done: int) -> list[dict[str, float]]:
+    """What an interrupted training logged up to the checkpoint it goes on from; the file is cut back to that."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    points = [json.loads(line) for line in lines if line.endswith("}")]
+    kept = [point for point in points if point["step"] <= step_done]
+    write_whole(file, "".join(json.dumps(point) + "\n" for point in kept))
+    return kept
