@@ -25,7 +25,7 @@ CHECKOUT = PACKAGE.parents[1]
 # A wheel carries the requirement files inside the package; a checkout has them at its top.
 REQUIREMENTS = next(p for p in (PACKAGE / "requirements", CHECKOUT / "requirements") if p.is_dir())
 
-# name -> requirement files, {} standing for the accelerator
+# name -> requirement files, {} standing for cpu or gpu
 FILES: dict[str, tuple[str, ...]] = {
     "core": ("core.txt",),
     "train": ("train-{}.txt",),
@@ -77,7 +77,8 @@ def accelerator() -> str:
 def requirement_files(name: str) -> list[Path]:
     if name not in FILES:
         raise LorewrightError(f"unknown environment {name!r}", remedy=f"one of {', '.join(FILES)}")
-    return [REQUIREMENTS / file.format(accelerator()) for file in FILES[name]]
+    build = {"cpu": "cpu", "cuda": "gpu"}[accelerator()]
+    return [REQUIREMENTS / file.format(build) for file in FILES[name]]
 
 
 def locate(name: str) -> Environment:

@@ -29,6 +29,8 @@ SILENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
 }
 TAIL_LINES = 15
+# Our own children must be waited for, or they stay in the process table when they end.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def tool_environment(env: Environment, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -57,7 +59,7 @@ def run(
             _pump(child, sink, on_line)
         except BaseException:
             end_group(identity(child.pid))
-            child.wait()
+            reap(child.pid)
             raise
     record.unlink(missing_ok=True)
     if child.returncode:
@@ -66,28 +68,25 @@ def run(
 
 def spawn(command: list[str], environment: Mapping[str, str], folder: Path, output: Any) -> subprocess.Popen[bytes]:
     """Starts a tool in a session of its own; output: where its output and errors go."""
-    return subprocess.Popen(
-        command,
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    child = subprocess.Popen(
+        command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    )  # fmt: skip
+    _children[child.pid] = child
+    return child
 
 
 def _pump(child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], None] | None) -> None:
     assert child.stdout
     rest = b""
-    while piece := os.read(child.stdout.fileno(), 65536):
-        sink.write(piece)
-        sink.flush()
-        *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
-        for line in lines:
-            if on_line and line.strip():
-                on_line(line.decode(errors="replace"))
-    child.wait()
+    with child.stdout as output:
+        while piece := os.read(output.fileno(), 65536):
+            sink.write(piece)
+            sink.flush()
+            *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
+            for line in lines:
+                if on_line and line.strip():
+                    on_line(line.decode(errors="replace"))
+    reap(child.pid)
 
 
 def failure(what: str, log: Path, start: int = 0) -> LorewrightError:
@@ -182,8 +181,7 @@ def myself() -> dict[str, Any]:
 
 
 def reap(pid: int) -> None:
-    """A child of ours that has ended stays in the process table until it is waited for."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
+    """Takes a child of ours that has ended out of the process table; of others there is nothing to take."""
+    child = _children.pop(pid, None)
+    if child:
+        child.wait()

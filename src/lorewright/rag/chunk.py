@@ -117,7 +117,7 @@ def _passages(text: str, file: Path, root: Path, chunk_words: int) -> tuple[list
     title = matter.title or next((name for part in parts for level, name in part.path if level == 1), file.stem)
     below = file.relative_to(root)
     category = matter.category or (below.parts[0] if len(below.parts) > 1 else root.name)
-    passages = []
+    passages: list[Passage] = []
     for number, part in enumerate(parts):
         names = [name for _, name in part.path]
         heading = " > ".join(names[1:] if names[:1] == [title] else names)
@@ -125,8 +125,8 @@ def _passages(text: str, file: Path, root: Path, chunk_words: int) -> tuple[list
         pieces = [f"{label}\n\n{piece}" for piece in pack(part.body, chunk_words)]
         # A heading with nothing below it may still be a fact; one that others stand under is part of their label.
         alone = bool(part.path) and (number + 1 == len(parts) or parts[number + 1].level <= part.level)
-        for shown in pieces or [label] * alone:
-            passages.append(Passage(shown, below.as_posix(), category, title, heading, matter.tags))
+        shown = pieces or [label] * alone
+        passages += [Passage(text, below.as_posix(), category, title, heading, matter.tags) for text in shown]
     return passages, problem
 
 

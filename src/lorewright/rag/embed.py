@@ -81,10 +81,11 @@ def load_embedder(name: str) -> Embedder:
     _quiet(offline=bool(folder))
     try:
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging as transformers_logging
+        from transformers.utils import logging
 
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        model = SentenceTransformer(folder or name, local_files_only=bool(folder))
+        silence: Any = logging.disable_progress_bar
+        silence()
+        model: Any = SentenceTransformer(folder or name, local_files_only=bool(folder))
         dimension = model.get_embedding_dimension()
     except Exception as problem:  # each library below raises its own kinds
         reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0]

@@ -77,10 +77,11 @@ def problems(values: dict[str, Any], marks: Mapping[KeyPath, Mark], file: Path) 
     """Every problem of a recipe, one line each, in the order of the file."""
     found = list(_owned(values)) + list(_by_schema(values)) + list(_by_meaning(values))
     lines = {f"{_place(marks, at, file)}: {dotted(at)}: {text}" if at else f"{file}: {text}": None for at, text in found}
-    return sorted(lines, key=_file_order)
+    return sorted(lines, key=file_order)
 
 
-def _file_order(line: str) -> tuple[str, int]:
+def file_order(line: str) -> tuple[str, int]:
+    """Sorts problems as they stand in the file."""
     place = line.split(": ", 1)[0]
     name, _, number = place.rpartition(":")
     return (name or place, int(number)) if number.isdigit() else (place, 0)

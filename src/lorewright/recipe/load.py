@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lorewright.errors import LorewrightError, RecipeError
-from lorewright.recipe.check import problems, schema
+from lorewright.errors import RecipeError
+from lorewright.recipe.check import file_order, problems, schema
 from lorewright.recipe.layers import read_layers
 from lorewright.recipe.model import Chunk, Data, Rag, Recipe, Serve
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
@@ -22,11 +22,9 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
     """
     path = Path(path)
     source = read_layers(path, overrides)
-    found = source.problems + problems(source.values, source.marks, path)
-    if not found:
-        found = list(_missing_sources(source, path))
+    found = source.problems + problems(source.values, source.marks, path) + list(_missing_files(source, path))
     if found:
-        raise RecipeError(found)
+        raise RecipeError(sorted(found, key=file_order))
     values = _with_defaults(source.values, schema("recipe"))
     _make_absolute(values, source, path)
     return _freeze(values, path)
@@ -44,8 +42,10 @@ def _with_defaults(values: Mapping[str, Any], part: Mapping[str, Any]) -> dict[s
 
 def _source_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     for section in ("data", "rag"):
-        if isinstance(values.get(section), dict):
-            yield section, values[section]["sources"]
+        part = values.get(section)
+        entries = part.get("sources") if isinstance(part, dict) else None
+        if isinstance(entries, list) and all(isinstance(entry, str) for entry in entries):
+            yield section, entries
 
 
 def _folder_of(source: Source, at: KeyPath, path: Path) -> Path:
@@ -54,7 +54,7 @@ def _folder_of(source: Source, at: KeyPath, path: Path) -> Path:
     return mark.file.parent if mark.file else Path.cwd()
 
 
-def _missing_sources(source: Source, path: Path) -> Iterator[str]:
+def _missing_files(source: Source, path: Path) -> Iterator[str]:
     for section, entries in _source_lists(source.values):
         for number, entry in enumerate(entries):
             at = (section, "sources", number)
@@ -63,6 +63,9 @@ def _missing_sources(source: Source, path: Path) -> Iterator[str]:
             if trouble:
                 mark = source.marks.get(at) or source.marks[(section, "sources")]
                 yield f"{mark.text}: {dotted(at)}: {entry}: {trouble}; paths are relative to the recipe"
+    template = source.values.get("chat_template")
+    if isinstance(template, str) and not (_folder_of(source, ("chat_template",), path) / template).is_file():
+        yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
 
 
 def _trouble(full: Path) -> str:
@@ -84,10 +87,7 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     if str(values["base_model"]).startswith((".", "/", "~")):
         values["base_model"] = _tidy(_folder_of(source, ("base_model",), path) / Path(values["base_model"]).expanduser())
     if values["chat_template"]:
-        template = _folder_of(source, ("chat_template",), path) / values["chat_template"]
-        if not template.is_file():
-            raise LorewrightError(f"chat_template: {values['chat_template']}: no such file", where=source.marks[("chat_template",)].text)
-        values["chat_template"] = _tidy(template)
+        values["chat_template"] = _tidy(_folder_of(source, ("chat_template",), path) / values["chat_template"])
 
 
 def _tidy(path: Path) -> str:

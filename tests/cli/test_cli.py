@@ -1,0 +1,113 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lorewright.cli import VERBS, parser
+
+Lorewright = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_importing_the_command_line_loads_nothing_heavy(repo: Path) -> None:
+    code = "import sys, lorewright.cli; print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'chromadb', 'transformers', 'fastapi', 'sentence_transformers', 'rich', 'yaml', 'jsonschema', 'matplotlib'}))"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(repo / "src")}, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("verb", ["validate", "plan", "run", "status", "stop", "serve", "query"])
+def test_light_verbs_load_nothing_heavy(verb: str, repo: Path) -> None:
+    code = f"import sys, importlib; importlib.import_module('lorewright.cli.{VERBS[verb][0]}'); print(sorted({{m.partition('.')[0] for m in sys.modules}} & {{'torch', 'chromadb', 'transformers', 'fastapi', 'sentence_transformers'}}))"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(repo / "src")}, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_help_lists_every_verb_and_each_has_its_own(lorewright: Lorewright) -> None:
+    text = lorewright("--help").stdout
+    assert [verb for verb in VERBS if f"    {verb} " not in text] == []
+    for verb in VERBS:
+        done = lorewright(verb, "--help")
+        assert done.returncode == 0, verb
+        assert done.stdout.startswith(f"usage: lorewright {verb}")
+    assert parser().prog == "lorewright"
+
+
+def test_validate_says_all_and_exits_one(lorewright: Lorewright) -> None:
+    done = lorewright("validate", "configs/starter.yaml", "tests/bad_recipes/unknown_keys.yaml", "tests/bad_recipes/empty.yaml")
+    assert done.returncode == 1
+    assert done.stdout == "configs/starter.yaml: ok, recipe starter\n"
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 14
+
+
+def test_mistakes_are_one_line_and_exit_one(lorewright: Lorewright, tmp_path: Path) -> None:
+    for words in (["plan", "none.yaml"], ["run", "tests/bad_recipes/cycle_a.yaml"], ["query", "tests/bad_recipes/empty.yaml", "Why?"],
+                  ["monitor", "rag", "--once", "--port", "9"]):  # fmt: skip
+        done = lorewright(*words)
+        assert (done.returncode, done.stdout) == (1, ""), words
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_bugs_keep_their_traceback(lorewright: Lorewright, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "x" / "manifests").mkdir(parents=True)
+    (tmp_path / "runs" / "x" / "manifests" / "1.json").write_text('{"status": 1}')
+    done = lorewright("status")
+    assert "Traceback" in done.stderr
+
+
+def test_wrong_usage_is_two(lorewright: Lorewright) -> None:
+    assert lorewright("bake").returncode == 2
+    assert lorewright("plan").returncode == 2
+
+
+def test_plan_is_for_people_and_for_scripts(lorewright: Lorewright) -> None:
+    assert "prepare  artifact core" in lorewright("plan", "configs/starter.yaml").stdout
+    assert json.loads(lorewright("plan", "configs/starter.yaml", "--json").stdout)["recipe"] == "starter"
+
+
+def test_status_and_stop_with_nothing_there(lorewright: Lorewright) -> None:
+    assert "start with ./quickstart.sh" in lorewright("status").stdout
+    assert lorewright("status", "configs/starter.yaml").stdout == "starter: not run yet\n"
+    assert lorewright("stop").stdout == "nothing was running\n"
+
+
+def test_doctor_and_envs_tell_the_machine(lorewright: Lorewright, tmp_path: Path) -> None:
+    done = lorewright("doctor", XDG_CACHE_HOME=str(tmp_path / "empty"))
+    assert "./lorewright envs build train" in done.stdout
+    assert lorewright("doctor", LOREWRIGHT_ACCELERATOR="tpu").stderr.startswith("LOREWRIGHT_ACCELERATOR is 'tpu'")
+    assert "not built yet" in lorewright("envs", XDG_CACHE_HOME=str(tmp_path / "empty")).stdout
+    assert "/envs/core-" in lorewright("envs", "path", "core").stdout
+
+
+def test_dotenv_is_read_and_does_not_override(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HF_TOKEN=from-file\nHOME_TOWN=Late\n")
+    code = "import os; from lorewright.cli import _read_dotenv; _read_dotenv(); print(os.environ['HF_TOKEN'], os.environ['HOME_TOWN'])"
+    settings = os.environ | {"PYTHONPATH": str(repo / "src"), "HF_TOKEN": "from-shell"}
+    done = subprocess.run([sys.executable, "-c", code], env=settings, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["from-shell", "Late"], done.stderr
+
+
+@pytest.mark.req("F3", "F4", "F6", "F7", "F8")
+def test_every_door_hands_its_arguments_on(repo: Path) -> None:
+    """The scripts of the benches and the root are short and lead to a verb that exists."""
+    doors = [*repo.glob("serve_*.sh"), *repo.glob("stop_*.sh"), *repo.glob("monitor_*.sh"), *repo.glob("*/scripts/*")]
+    assert len(doors) == 11
+    for door in doors:
+        lines = door.read_text().splitlines()
+        assert len(lines) <= 12, door
+        assert os.access(door, os.X_OK), door
+        done = subprocess.run([str(door), "--help"], capture_output=True, text=True)
+        assert done.stdout.startswith("usage: lorewright "), (door, done.stderr)
+
+
+def test_serve_door_takes_positions(repo: Path) -> None:
+    done = subprocess.run([str(repo / "serve_vllm.sh"), "configs/starter.yaml", "banana", "3", "2048", "0.5"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == '--set serve.port=banana: serve.port: expected integer, got "banana"'

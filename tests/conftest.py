@@ -1,0 +1,116 @@
+"""What many tests share: where the checkout is, a recipe maker, and environments whose tools are stand-ins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lorewright import envs
+from lorewright.plan import Paths, make_plan
+from lorewright.progress import Console
+from lorewright.recipe import load
+from lorewright.stages import Run
+
+REPO = Path(__file__).resolve().parents[1]
+FAKES = Path(__file__).resolve().parent / "fakes"
+MakeRecipe = Callable[..., Path]
+
+
+@pytest.fixture
+def repo() -> Path:
+    return REPO
+
+
+@pytest.fixture
+def make_recipe(tmp_path: Path) -> MakeRecipe:
+    """Writes a small recipe with its manuscripts; keyword arguments replace or (None) remove top-level keys."""
+
+    def make(name: str = "small", **changes: object) -> Path:
+        texts = tmp_path / "texts"
+        texts.mkdir(exist_ok=True)
+        for number in range(4):
+            (texts / f"{number}.txt").write_text(f"Scene {number}. " + "The bell rang twice and nobody answered it. " * 30, encoding="utf-8")
+        values: dict[str, object] = {
+            "recipe": name, "base_model": str(fake_model(tmp_path)), "data": {"sources": ["texts"], "chunk": {"unit": "words", "min": 20, "max": 80}},
+            "axolotl": {"adapter": "lora", "lora_r": 8, "micro_batch_size": 1, "num_epochs": 1}, "serve": {"port": free_port(), "start_timeout": 20},
+        }  # fmt: skip
+        values.update(changes)
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}), encoding="utf-8")
+        return file
+
+    return make
+
+
+def fake_model(folder: Path) -> Path:
+    """A folder that stands for a base model where no tool looks inside it."""
+    model = folder / "base"
+    model.mkdir(exist_ok=True)
+    for name in ("config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors"):
+        (model / name).write_text("{}")
+    return model
+
+
+@pytest.fixture
+def fake_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """train and serve environments whose `axolotl` and vLLM are the stand-ins in tests/fakes; returns the file of their calls."""
+    calls = tmp_path / "calls.jsonl"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOREWRIGHT_ACCELERATOR", "cpu")
+    monkeypatch.setenv("FAKE_CALLS", str(calls))
+    for name, tool in (("train", "axolotl"), ("serve", "python"), ("core", "python")):
+        folder = envs.locate(name).path / "bin"
+        folder.mkdir(parents=True)
+        _executable(folder / tool, f"#!{sys.executable}\n" + (FAKES / f"{'vllm' if name == 'serve' else tool}.py").read_text())
+    return calls
+
+
+def _executable(file: Path, text: str) -> None:
+    file.write_text(text)
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def run_of(tmp_path: Path) -> Callable[..., Run]:
+    """A Run of a recipe file, its results under the test's own folder."""
+
+    def make(file: Path, *overrides: str) -> Run:
+        recipe = load(file, overrides)
+        return Run(recipe, make_plan(recipe), Paths(tmp_path / "runs", recipe.name), Console())
+
+    return make
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny base model with random weights, made once a test run."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    subprocess.run([sys.executable, str(REPO / "models" / "make_tiny.py"), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def lorewright(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs the command line as a user does, in a process of its own."""
+
+    def call(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        settings = os.environ | {"PYTHONPATH": str(REPO / "src"), "LOREWRIGHT_RUNS": str(tmp_path / "runs")} | variables
+        return subprocess.run([sys.executable, "-m", "lorewright.cli", *words], env=settings, capture_output=True, text=True, cwd=REPO)
+
+    yield call
+    shutil.rmtree(tmp_path / "runs", ignore_errors=True)

@@ -1,0 +1,57 @@
+"""Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
+
+FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends.
+It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sys
+import time
+
+STEPS = 4
+
+
+def main() -> None:
+    verb, config, *rest = sys.argv[1:]
+    with open(os.environ["FAKE_CALLS"], "a") as calls:
+        calls.write(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"]}) + "\n")
+    text = pathlib.Path(config).read_text()
+    if verb == "train":
+        train(pathlib.Path("adapter"), os.environ.get("FAKE_AXOLOTL", ""))
+    else:
+        options = dict(zip(rest[::2], rest[1::2], strict=True))
+        merge(pathlib.Path(re.search(r"^base_model: (.+)$", text, re.M)[1]), pathlib.Path(options["--output-dir"]) / "merged")
+
+
+def train(output: pathlib.Path, mood: str) -> None:
+    print(f"[INFO] Maximum number of steps set at {STEPS}")
+    print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
+    if mood == "fail":
+        sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB")
+    begin = max([int(folder.name[11:]) for folder in output.glob("checkpoint-*")], default=0)
+    for step in range(begin + 1, STEPS + 1):
+        print(f" {100 * step // STEPS}%|## | {step}/{STEPS} [00:0{step}<00:00, 1.00it/s]\r", end="")
+        print({"loss": str(4.0 - step / 2), "grad_norm": "0.5", "epoch": str(step / STEPS)}, flush=True)
+        checkpoint = output / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")
+        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+        if mood == f"die {step}":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while mood == "hang":
+            time.sleep(0.05)
+    print({"train_runtime": "1.5", "train_loss": "2.75", "epoch": "1.0"})
+    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json"):
+        (output / name).write_text(f"trained from step {begin}")
+
+
+def merge(base: pathlib.Path, merged: pathlib.Path) -> None:
+    shutil.copytree(base, merged)
+
+
+main()

@@ -1,0 +1,1 @@
+"""Tests of the rag package; a package itself, so that its fakes can be imported by name."""

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import openai
+import pytest
+
+from lorewright.errors import LorewrightError
+from lorewright.rag.app import create_app
+from lorewright.rag.completion import passages_header
+from lorewright.rag.inject import INTRODUCTION
+from lorewright.rag.store import Hit, Index
+
+from .fakes import WordEmbedder, lore_passages, running_proxy, settings
+from .test_upstream import CHAT, EVENTS, REQUEST, SSE
+from .upstream_server import Asked, Reply, UpstreamServer
+
+
+def counting(tokens_per_note: int, longest: int) -> object:
+    """A /tokenize that counts 100 tokens and so many for each note."""
+
+    def answer(asked: Asked) -> Reply:
+        notes = asked.json()["messages"][0]["content"].count(" > ")
+        count = {"count": 100 + tokens_per_note * notes, "max_model_len": longest}
+        return Reply((json.dumps(count).encode(),), length=True)
+
+    return answer
+
+
+@pytest.mark.req("F8")
+def test_passages_are_injected_and_all_else_is_kept(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    request = REQUEST | {"top_p": 0.1, "stop": ["x"], "seed": 7, "tools": [{"type": "function"}], "unknown": {"deep": [None, 1e-7]}}
+    answer = proxy.post(CHAT, json=request)
+    (got,) = upstream.bodies()
+    system, user = got.pop("messages")
+    assert got == {name: value for name, value in request.items() if name != "messages"}
+    assert user == REQUEST["messages"][0]
+    assert system["role"] == "system"
+    assert system["content"].startswith(INTRODUCTION)
+    assert "Her left arm is cybernetic" in system["content"]
+    header = json.loads(answer.headers["x-lorewright-passages"])
+    assert header[0].keys() == {"source", "heading", "distance"}
+    assert (header[0]["source"], header[0]["heading"]) == ("characters/elara.md", "Augmentations")
+
+
+@pytest.mark.req("F8")
+def test_stats_show_what_was_asked_and_found(proxy: httpx.Client, upstream: UpstreamServer) -> None:
+    assert proxy.get("/stats").json() | {"collection": 0} == {
+        "recipe": "r", "total_queries": 0, "chunks_available": 3, "collection": 0, "recent_queries": [],
+    }  # fmt: skip
+    for number in range(52):
+        proxy.post(CHAT, json=REQUEST | {"messages": [{"role": "user", "content": f"harbour {number}"}]})
+    upstream.replies[CHAT] = Reply((EVENTS,), content_type=SSE)
+    proxy.post(CHAT, json=REQUEST | {"stream": True})
+    stats = proxy.get("/stats").json()
+    assert (stats["total_queries"], len(stats["recent_queries"])) == (53, 50)
+    assert stats["collection"]["embedding_model"] == "words"
+    newest, before = stats["recent_queries"][:2]
+    assert (newest["question"], newest["streamed"], newest["status"]) == ("Which arm is cybernetic?", True, 200)
+    assert (before["question"], before["streamed"]) == ("harbour 51", False)
+    assert before["passages"][0] | {"distance": 0} == {
+        "source": "worldbuilding/city.md", "heading": "Harbour", "category": "worldbuilding", "distance": 0,
+    }  # fmt: skip
+    assert newest["total_ms"] > newest["retrieval_ms"] >= 0
+
+
+@pytest.mark.parametrize("off", [False, "off"])
+def test_lore_can_be_switched_off(upstream: UpstreamServer, proxy: httpx.Client, off: object) -> None:
+    answer = proxy.post(CHAT, json=REQUEST | {"lore": off})
+    assert upstream.bodies() == [REQUEST]
+    assert answer.headers["x-lorewright-passages"] == "[]"
+    proxy.post(CHAT, json=REQUEST | {"lore": True})
+    assert "lore" not in upstream.bodies()[1]
+    assert len(upstream.bodies()[1]["messages"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{", "not valid JSON"),
+        (b"\xff", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"[]", "must be a JSON object"),
+        (b"{}", "messages must be"),
+        (b'{"messages": []}', "messages must be"),
+        (b'{"messages": ["hi"]}', "messages must be"),
+        (b'{"messages": [{}], "lore": 1}', "lore must be"),
+        (b'{"messages": [{}], "lore": []}', "lore must be"),
+    ],
+)
+def test_what_is_no_chat_request_is_a_400_in_openais_shape(upstream: UpstreamServer, proxy: httpx.Client, body: bytes, said: str) -> None:
+    answer = proxy.post(CHAT, content=body)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert said in answer.json()["error"]["message"]
+    assert upstream.asked == []
+
+
+def test_odd_messages_are_upstreams_to_judge(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    for messages in ([{}], [{"role": "user", "content": 3}], [{"role": "user", "content": ["x", {"type": "text", "text": 1}]}]):
+        proxy.post(CHAT, json={"messages": messages})
+        assert upstream.bodies()[-1] == {"messages": messages}
+
+
+def test_half_a_surrogate_pair_goes_through(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    proxy.post(CHAT, content=rb'{"messages": [{"role": "user", "content": "Elara \ud83d"}]}')
+    assert rb"Elara \ud83d" in upstream.asked[-1].body
+    assert proxy.get("/stats").json()["recent_queries"][0]["question"] == "Elara ?"
+
+
+@pytest.mark.req("F8")
+def test_the_farthest_passages_go_when_the_context_is_full(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    upstream.replies["/tokenize"] = counting(50, 100 + 50 + 49 + 10)  # type: ignore[assignment]
+    proxy.post(CHAT, json=REQUEST | {"max_tokens": 10, "tools": []})
+    asked = upstream.bodies("/tokenize")
+    assert [one["messages"][0]["content"].count(" > ") for one in asked] == [3, 2]
+    assert (asked[0]["model"], asked[0]["tools"]) == ("m", [])
+    query = proxy.get("/stats").json()["recent_queries"][0]
+    assert [one["heading"] for one in query["passages"]] == ["Augmentations"]
+    assert [one["reason"] for one in query["dropped"]] == ["context full: 51 tokens too many", "context full: 1 tokens too many"]
+    distances = [query["passages"][0]["distance"], query["dropped"][1]["distance"], query["dropped"][0]["distance"]]
+    assert distances == sorted(distances)
+    (sent,) = upstream.bodies()
+    assert sent["messages"] == asked[1]["messages"][:0] + sent["messages"]
+    assert sent["messages"][0]["content"].count(" > ") == 1
+
+
+def test_with_no_room_at_all_the_request_goes_as_it_came(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    upstream.replies["/tokenize"] = counting(1, 300)  # type: ignore[assignment]
+    proxy.post(CHAT, json=REQUEST)  # 256 tokens are kept for an answer of unknown length
+    assert upstream.bodies() == [REQUEST]
+    assert len(upstream.bodies("/tokenize")) == 3
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(status=405, length=True), Reply((b"[]",)), Reply((b"no",)), Reply((b'{"count": 1}',)), Reply((), then="die")]
+)
+def test_a_server_that_does_not_count_gets_all_passages(upstream: UpstreamServer, proxy: httpx.Client, reply: Reply) -> None:
+    upstream.replies["/tokenize"] = reply
+    assert proxy.post(CHAT, json=REQUEST).status_code == 200
+    assert upstream.bodies()[0]["messages"][0]["content"].count(" > ") == 3
+    assert sum(asked.path == "/tokenize" for asked in upstream.asked) == 1
+
+
+def test_health_says_whether_upstream_answers(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    assert proxy.get("/health").json() == {"status": "ok", "upstream": True}
+    upstream.replies["/v1/models"] = Reply(status=503, length=True)
+    assert proxy.get("/health").json() == {"status": "ok", "upstream": False}
+
+
+def test_other_paths_are_refused_in_openais_shape(proxy: httpx.Client) -> None:
+    for answer in (proxy.post("/v1/embeddings"), proxy.get("/docs"), proxy.get("/openapi.json")):
+        assert answer.status_code == 404
+        assert "this proxy has POST /v1/chat/completions" in answer.json()["error"]["message"]
+    assert proxy.get(CHAT).status_code == 405
+
+
+def test_a_bug_is_a_500_in_openais_shape(upstream: UpstreamServer, index: Index) -> None:
+    calls: list[int] = []
+
+    def gate() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise ZeroDivisionError
+
+    with running_proxy(upstream.address, index, WordEmbedder(gate)) as port:
+        answer = httpx.post(f"http://127.0.0.1:{port}{CHAT}", json=REQUEST)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (500, "server_error")
+        assert httpx.get(f"http://127.0.0.1:{port}/stats").json()["recent_queries"][0]["error"] == "ZeroDivisionError"
+
+
+def test_an_embedder_that_does_not_fit_the_index_is_refused(index: Index) -> None:
+    embedder = WordEmbedder()
+    embedder.dimension = 65
+    with pytest.raises(LorewrightError, match="ingest the lore again"):
+        create_app(settings("http://u"), embedder=embedder, index=index)
+
+
+def test_the_header_stays_small() -> None:
+    hits = [Hit(passage, 0.123456) for passage in lore_passages() * 40]
+    header = passages_header(hits)
+    assert 3500 < len(header) <= 4096
+    assert json.loads(header)[0] == {"source": "characters/elara.md", "heading": "Augmentations", "distance": 0.1235}
+
+
+def chunk(content: str) -> bytes:
+    choice = {"index": 0, "delta": {"role": "assistant", "content": content}, "finish_reason": None}
+    body = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+@pytest.mark.req("F8")
+def test_openais_own_client_works(upstream: UpstreamServer, index: Index) -> None:
+    async def converse(port: int) -> tuple[str | None, list[str | None], str]:
+        async with openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0) as client:
+            ask = client.chat.completions.create
+            whole = await ask(model="m", messages=[{"role": "user", "content": "Elara?"}], extra_body={"lore": True})
+            upstream.replies[CHAT] = Reply((chunk("a"), chunk("b"), b"data: [DONE]\n\n"), content_type=SSE)
+            stream = await ask(model="m", messages=[{"role": "user", "content": "Elara?"}], stream=True)
+            pieces = [piece.choices[0].delta.content async for piece in stream]
+            upstream.replies[CHAT] = Reply((chunk("a"), b'data: {"hal'), content_type=SSE, then="die")
+            try:
+                async for _ in await ask(model="m", messages=[{"role": "user", "content": "Elara?"}], stream=True):
+                    pass
+                return whole.choices[0].message.content, pieces, ""
+            except openai.APIError as problem:
+                return whole.choices[0].message.content, pieces, problem.message
+
+    with running_proxy(upstream.address, index) as port:
+        content, pieces, error = asyncio.run(converse(port))
+    assert (content, pieces) == ("hé", ["a", "b"])
+    assert "broke off" in error

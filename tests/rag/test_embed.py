@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lorewright.errors import LorewrightError
+from lorewright.rag.embed import load_embedder, query_prefix
+
+
+@pytest.mark.real
+@pytest.mark.req("F7")
+@pytest.mark.filterwarnings("default")
+def test_the_packaged_model_finds_what_is_meant(capfd: pytest.CaptureFixture[str]) -> None:
+    embedder = load_embedder("all-MiniLM-L6-v2")
+    seen: list[tuple[int, int]] = []
+    texts = ["Her left arm is a steel prosthesis.", "The harbour freezes in winter.", *["filler"] * 98]
+    vectors = embedder.passages(texts, lambda done, total: seen.append((done, total)))
+    assert (vectors.shape, vectors.dtype) == ((100, 384), np.float32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert seen == [(64, 100), (100, 100)]
+    assert int(np.argmax(vectors @ embedder.query("Which of her limbs is artificial?"))) == 0
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert capfd.readouterr() == ("", "")  # no bars in a service's log
+
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            for number in range(10):
+                embedder.query("long " * 20 * number)
+        except Exception as problem:
+            failed.append(problem)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("default")
+def test_a_folder_that_holds_no_model_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(LorewrightError, match="cannot load the embedding model.*all-MiniLM-L6-v2"):
+        load_embedder(str(tmp_path))
+
+
+def test_a_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(LorewrightError, match=r"/no/such: no such embedding model folder; .*all-MiniLM-L6-v2"):
+        load_embedder("/no/such")
+
+
+def test_bge_wants_a_prefix_before_queries() -> None:
+    assert query_prefix("BAAI/bge-large-en-v1.5") == "Represent this sentence for searching relevant passages: "
+    assert query_prefix("/models/bge-small-en") == query_prefix("BAAI/bge-large-en-v1.5")
+    assert query_prefix("BAAI/bge-m3") == query_prefix("all-MiniLM-L6-v2") == ""

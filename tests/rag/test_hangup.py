@@ -1,0 +1,127 @@
+"""A client that hangs up stops the model server within a quarter of a second, whatever the proxy waits for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from lorewright.rag.store import Index
+
+from .fakes import WordEmbedder, running_proxy, wait_until
+from .test_upstream import CHAT, REQUEST, SSE
+from .upstream_server import Reply, UpstreamServer
+
+LONGEST = 0.25  # seconds
+
+
+@contextmanager
+def asking(port: int, **changes: Any) -> Iterator[socket.socket]:
+    """A bare client: hanging up is closing its socket, nothing else."""
+    body = json.dumps(REQUEST | changes).encode()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (CHAT.encode(), len(body), body))
+        yield client
+
+
+def seconds_until(true: Callable[[], object]) -> float:
+    started = time.monotonic()
+    wait_until(true, 3)
+    return time.monotonic() - started
+
+
+def last_status(port: int) -> int | None:
+    status: int | None = httpx.get(f"http://127.0.0.1:{port}/stats").json()["recent_queries"][0]["status"]
+    return status
+
+
+PHASES = {
+    "headers, streamed": ("/v1/chat/completions", Reply(before=True), True),
+    "headers, not streamed": ("/v1/chat/completions", Reply(before=True), False),
+    "counting tokens": ("/tokenize", Reply(before=True), True),
+    "in the body, not streamed": ("/v1/chat/completions", Reply((b"{",), then="hang"), False),
+    "in the stream": ("/v1/chat/completions", Reply((b"data: 1\n\n",), content_type=SSE, then="hang"), True),
+    "in half an event": ("/v1/chat/completions", Reply((b"data: 1",), content_type=SSE, then="hang"), True),
+}
+
+
+@pytest.mark.req("F8")
+@pytest.mark.parametrize("phase", PHASES)
+def test_hanging_up_closes_the_upstream_connection(
+    upstream: UpstreamServer, index: Index, phase: str, record_property: Callable[[str, object], None]
+) -> None:
+    path, reply, streamed = PHASES[phase]
+    upstream.replies[path] = reply
+    with running_proxy(upstream.address, index) as port:
+        with asking(port, stream=streamed) as client:
+            wait_until(lambda: any(asked.path == path for asked in upstream.asked))
+            if phase == "in the stream":
+                assert b"data: 1" in client.recv(4096) + client.recv(4096)
+            time.sleep(0.05)
+            assert not upstream.left
+        closed = time.monotonic()
+        wait_until(lambda: upstream.left, 3)
+        took = upstream.left[0] - closed
+        record_property("seconds", took)
+        print(f"{phase}: {took * 1000:.1f} ms")
+        assert took < LONGEST
+        wait_until(lambda: last_status(port) == 499)
+
+
+@pytest.mark.req("F8")
+def test_hanging_up_while_retrieving_never_reaches_upstream(upstream: UpstreamServer, index: Index) -> None:
+    slow, entered, release = threading.Event(), threading.Event(), threading.Event()
+
+    def gate() -> None:
+        if slow.is_set():
+            entered.set()
+            release.wait(5)
+
+    with running_proxy(upstream.address, index, WordEmbedder(gate)) as port:
+        slow.set()
+        with asking(port, stream=True):
+            assert entered.wait(3)
+        took = seconds_until(lambda: last_status(port) == 499)
+        print(f"retrieving: {took * 1000:.1f} ms")
+        assert took < LONGEST
+        release.set()
+        time.sleep(0.1)
+        assert upstream.asked == []
+
+
+def test_a_slow_retrieval_does_not_stall_a_stream(upstream: UpstreamServer, index: Index) -> None:
+    """One client waits for its passages while another's stream goes on."""
+    release = threading.Event()
+    questions: list[int] = []
+
+    def gate() -> None:
+        questions.append(1)
+        if len(questions) == 3:  # after warming up, and the first client's
+            release.wait(5)
+
+    upstream.replies[CHAT] = Reply((b"data: 1\n\n", b"data: 2\n\n"), content_type=SSE, pause=0.05)
+    with running_proxy(upstream.address, index, WordEmbedder(gate)) as port, asking(port, stream=True) as first:
+        wait_until(lambda: len(questions) == 2)
+        with asking(port, stream=True):
+            wait_until(lambda: len(questions) == 3)
+            got = b""
+            first.settimeout(2)
+            while b"data: 2" not in got:
+                got += first.recv(4096)
+            release.set()
+
+
+def test_a_client_that_takes_its_answer_and_leaves_did_not_hang_up(upstream: UpstreamServer, index: Index) -> None:
+    with running_proxy(upstream.address, index) as port:
+        for _ in range(20):
+            httpx.post(f"http://127.0.0.1:{port}{CHAT}", json=REQUEST)
+        statuses = [query["status"] for query in httpx.get(f"http://127.0.0.1:{port}/stats").json()["recent_queries"]]
+    assert statuses == [200] * 20
+    assert upstream.left == []

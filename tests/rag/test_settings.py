@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lorewright.errors import LorewrightError
+from lorewright.rag.settings import ProxySettings, read_settings
+
+VALUES = {
+    "upstream": "http://127.0.0.1:8000/v1/",
+    "index": "lore/index",
+    "embedding_model": "m",
+    "top_k": 5,
+    "max_distance": 1,
+    "host": "127.0.0.1",
+    "port": 8001,
+    "recipe": "r",
+}
+
+
+def test_settings_are_read_with_the_index_relative_to_them(tmp_path: Path) -> None:
+    file = tmp_path / "proxy.json"
+    file.write_text(json.dumps(VALUES))
+    assert read_settings(file) == ProxySettings("http://127.0.0.1:8000", tmp_path / "lore/index", "m", 5, 1.0, "127.0.0.1", 8001, "r")
+    file.write_text(json.dumps(VALUES | {"index": None}))
+    assert read_settings(file).index is None
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "proxy.json"
+    file.write_text(
+        json.dumps({"upstream": "localhost", "index": 3, "top_k": True, "max_distance": 1, "host": "", "port": 1, "recipe": "", "x": 1})
+    )
+    with pytest.raises(LorewrightError) as caught:
+        read_settings(file)
+    for part in ("embedding_model is missing", "x is unknown", "index must be str or NoneType", "top_k must be int", "http://"):
+        assert part in str(caught.value)
+    file.write_text("{")
+    with pytest.raises(LorewrightError, match="cannot be read"):
+        read_settings(file)
+    with pytest.raises(LorewrightError, match="cannot be read"):
+        read_settings(tmp_path / "none.json")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lorewright.errors import LorewrightError
+from lorewright.rag.chunk import CHUNKER_VERSION, Passage
+from lorewright.rag.store import open_index, write_index
+
+from .fakes import LORE, WordEmbedder, lore_passages, write_lore
+
+SEARCH = """
+import sys; from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from fakes import WordEmbedder
+from lorewright.rag.store import open_index
+index = open_index(Path(sys.argv[1]))
+print(index.search(WordEmbedder().query("cybernetic arm"), 1)[0].passage.heading)
+"""
+
+
+@pytest.mark.req("F7")
+def test_an_index_may_be_renamed_and_opened_by_another_process(tmp_path: Path) -> None:
+    write_lore(tmp_path / "index.partial")
+    (tmp_path / "index.partial").rename(tmp_path / "index")
+    command = [sys.executable, "-c", SEARCH, str(tmp_path / "index"), str(Path(__file__).parent)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "Augmentations"
+    index = open_index(tmp_path / "index")
+    hits = index.search(WordEmbedder().query("cybernetic arm"), 10)
+    index.close()
+    assert len(hits) == len(LORE)
+    assert hits[0].passage == lore_passages()[0]
+    assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
+    assert 0 <= hits[0].distance < hits[-1].distance <= 2
+    assert index.stamp == {"embedding_model": "words", "dimension": 64, "chunks": 3, "chunker": CHUNKER_VERSION}
+
+
+def test_distance_is_cosine(tmp_path: Path) -> None:
+    passage = Passage("t", "s", "c", "t", "h", ("a", "b"))
+    vectors = np.eye(3, 4, dtype=np.float32) * np.float32([[1], [2], [3]])
+    write_index(tmp_path, [passage] * 3, vectors, {"embedding_model": "m"})
+    index = open_index(tmp_path)
+    hits = index.search(np.float32([-1, 0, 0, 0]), 3)
+    index.close()
+    assert [round(hit.distance, 5) for hit in hits] == [1, 1, 2]
+    assert hits[0].passage == passage
+
+
+def test_writing_again_replaces_what_an_interrupted_run_left(tmp_path: Path) -> None:
+    write_lore(tmp_path)
+    (tmp_path / "stamp.json").unlink()
+    write_lore(tmp_path)
+    index = open_index(tmp_path)
+    index.close()
+    assert index.count == len(LORE)
+
+
+def test_more_passages_than_one_batch(tmp_path: Path) -> None:
+    passages = [Passage(f"text {number}", "s", "c", "t", "h") for number in range(1001)]
+    vectors = np.random.default_rng(0).normal(size=(1001, 8)).astype(np.float32)
+    write_index(tmp_path, passages, vectors, {"embedding_model": "m"})
+    index = open_index(tmp_path)
+    found = index.search(vectors[1000], 1)[0].passage.text
+    index.close()
+    assert (index.count, found) == (1001, "text 1000")
+
+
+def test_nothing_to_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LorewrightError, match="no passages to index"):
+        write_index(tmp_path / "new", [], np.empty((0, 4), np.float32), {"embedding_model": "m"})
+
+
+def test_what_is_no_index_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(LorewrightError, match="no lore index there; ingest the lore first"):
+        open_index(tmp_path)
+    stamp = tmp_path / "stamp.json"
+    stamp.write_text("{}")
+    with pytest.raises(LorewrightError, match="not the stamp of a lore index"):
+        open_index(tmp_path)
+    stamp.write_text(json.dumps({"embedding_model": "m", "dimension": 1, "chunks": 1}))
+    with pytest.raises(LorewrightError, match="lost its database"):
+        open_index(tmp_path)
+    (tmp_path / "chroma.sqlite3").write_bytes(b"not a database" * 100)
+    with pytest.raises(LorewrightError, match="cannot be opened.*ingest the lore again"):
+        open_index(tmp_path)
+
+
+def test_an_index_that_lost_passages_is_refused(tmp_path: Path) -> None:
+    write_lore(tmp_path)
+    stamp = json.loads((tmp_path / "stamp.json").read_text())
+    (tmp_path / "stamp.json").write_text(json.dumps(stamp | {"chunks": 4}))
+    with pytest.raises(LorewrightError, match="holds 3 passages, its stamp says 4"):
+        open_index(tmp_path)

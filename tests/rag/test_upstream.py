@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from lorewright.rag.upstream import api_error, whole_events
+
+from .conftest import JSON_ANSWER
+from .fakes import WordEmbedder, running_proxy
+from .upstream_server import Reply, UpstreamServer
+
+CHAT = "/v1/chat/completions"
+REQUEST = {"model": "m", "messages": [{"role": "user", "content": "Which arm is cybernetic?"}]}
+EVENTS = 'data: {"choices":[{"delta":{"content":"hé"}}]}\n\n: ping\r\n\r\ndata: {"x": 1}\n\ndata: [DONE]\n\n'.encode()
+SSE = "text/event-stream; charset=utf-8"
+
+
+@pytest.mark.req("F8")
+def test_a_stream_is_passed_on_byte_for_byte_however_it_is_split(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    for cut in range(len(EVENTS) + 1):
+        upstream.replies[CHAT] = Reply((EVENTS[:cut], EVENTS[cut:]), content_type=SSE, pause=0.001)
+        answer = proxy.post(CHAT, json=REQUEST | {"stream": True})
+        assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, SSE, EVENTS), cut
+
+
+def test_a_stream_is_passed_on_as_it_comes(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    upstream.replies[CHAT] = Reply((b"data: 1\n\n",), content_type=SSE, then="hang")
+    with proxy.stream("POST", CHAT, json=REQUEST | {"stream": True}) as answer:
+        assert next(answer.iter_raw()) == b"data: 1\n\n"
+
+
+def test_the_last_event_is_passed_on_even_without_its_empty_line(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    upstream.replies[CHAT] = Reply((b"data: 1\n\nda", b"ta: 2"), content_type=SSE)
+    assert proxy.post(CHAT, json=REQUEST).content == b"data: 1\n\ndata: 2"
+
+
+@pytest.mark.req("F8")
+@pytest.mark.parametrize("length", [True, False])
+def test_an_answer_is_passed_on_byte_for_byte(upstream: UpstreamServer, proxy: httpx.Client, length: bool) -> None:
+    upstream.replies[CHAT] = Reply((JSON_ANSWER[:9], JSON_ANSWER[9:]), length=length)
+    answer = proxy.post(CHAT, json=REQUEST)
+    assert (answer.content, answer.headers["x-request-id"]) == (JSON_ANSWER, "abc")
+    assert int(answer.headers["content-length"]) == len(JSON_ANSWER)
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+def test_upstreams_errors_are_passed_on_as_they_are(upstream: UpstreamServer, proxy: httpx.Client, status: int) -> None:
+    body = b'{"error":  {"message": "its own words"}}'
+    upstream.replies[CHAT] = Reply((body,), status=status, length=True, content_type="application/json; x=1")
+    answer = proxy.post(CHAT, json=REQUEST | {"stream": True})
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (status, body, "application/json; x=1")
+
+
+def test_end_to_end_headers_go_upstream_and_no_others(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    headers = {"authorization": "Bearer k", "x-mine": "1", "connection": "x-hop", "x-hop": "1", "content-type": "text/plain"}
+    proxy.post(CHAT, content=json.dumps(REQUEST), headers=headers)
+    got = upstream.asked[-1].headers
+    assert (got["authorization"], got["x-mine"], got["content-type"]) == ("Bearer k", "1", "application/json")
+    assert got["accept-encoding"] == "identity"
+    assert got["host"] == upstream.address.removeprefix("http://")
+    assert "x-hop" not in got
+
+
+def test_models_are_forwarded(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    upstream.replies["/v1/models"] = Reply((b'{"data": []}',), length=True)
+    assert proxy.get("/v1/models", headers={"authorization": "Bearer k"}).content == b'{"data": []}'
+    assert upstream.asked[-1].headers["authorization"] == "Bearer k"
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """An address at which nobody listens, and nobody else will while it is used."""
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.mark.req("F8")
+def test_a_model_server_that_is_down_is_a_502_in_openais_shape(closed_port: str) -> None:
+    with running_proxy(closed_port) as port:
+        for answer in (httpx.post(f"http://127.0.0.1:{port}{CHAT}", json=REQUEST), httpx.get(f"http://127.0.0.1:{port}/v1/models")):
+            assert answer.status_code == 502
+            error = answer.json()["error"]
+            assert set(error) == {"message", "type", "param", "code"}
+            assert "cannot be reached" in error["message"]
+            assert closed_port in error["message"]
+
+
+def test_a_body_that_breaks_off_is_a_502(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    upstream.replies[CHAT] = Reply((b'{"half":',), then="die")
+    answer = proxy.post(CHAT, json=REQUEST)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (502, "upstream_error")
+    upstream.replies[CHAT] = Reply((), then="die")
+    assert proxy.post(CHAT, json=REQUEST).status_code == 502
+
+
+@pytest.mark.req("F8")
+@pytest.mark.parametrize("half", [b"", b'data: {"hal'])
+def test_a_stream_that_dies_ends_with_an_error_event(
+    upstream: UpstreamServer, proxy: httpx.Client, half: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    upstream.replies[CHAT] = Reply((b"data: 1\n\n", half), content_type=SSE, then="die")
+    answer = proxy.post(CHAT, json=REQUEST | {"stream": True})
+    first, last, end = answer.content.split(b"\n\n")
+    assert (first, end) == (b"data: 1", b"")
+    assert json.loads(last.removeprefix(b"data: "))["error"]["type"] == "upstream_error"
+    assert [(record.levelname, record.exc_info) for record in caplog.records if record.name == "lorewright.rag"] == [("WARNING", None)]
+    query = proxy.get("/stats").json()["recent_queries"][0]
+    assert query["status"] == 200
+    assert "broke off" in query["error"]
+
+
+def test_a_server_that_never_answers_is_a_504(upstream: UpstreamServer) -> None:
+    async def ask() -> int:
+        from lorewright.rag.api_error import ApiError
+        from lorewright.rag.upstream import connect
+
+        upstream.replies["/v1/models"] = Reply(before=True)
+        server = connect(upstream.address, read_timeout=0.05)
+        try:
+            async with server.answer("GET", "/v1/models", []):
+                return 200
+        except ApiError as problem:
+            return problem.status
+        finally:
+            await server.client.aclose()
+
+    assert asyncio.run(ask()) == 504
+
+
+def test_each_failure_has_its_status() -> None:
+    statuses = {
+        httpx.ConnectError("x"): 502,
+        httpx.RemoteProtocolError("x"): 502,
+        httpx.ConnectTimeout("x"): 504,
+        httpx.ReadTimeout(""): 504,
+        httpx.PoolTimeout("x"): 503,
+    }
+    for problem, status in statuses.items():
+        assert api_error(problem, "http://u").status == status
+
+
+def test_whole_events() -> None:
+    assert whole_events(b"a\n\nb\r\n\r\nc") == (b"a\n\nb\r\n\r\n", b"c")
+    assert whole_events(b"a\n") == (b"", b"a\n")
+
+
+def test_no_answer_is_kept_from_a_proxy_without_lore(upstream: UpstreamServer) -> None:
+    with running_proxy(upstream.address, None, WordEmbedder()) as port:
+        sent = b'{ "messages":[{"role":"user","content":"x"}], "model":"m"}'
+        answer = httpx.post(f"http://127.0.0.1:{port}{CHAT}", content=sent)
+        assert (answer.content, answer.headers["x-lorewright-passages"]) == (JSON_ANSWER, "[]")
+        assert upstream.asked[-1].body == sent

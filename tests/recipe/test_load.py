@@ -1,0 +1,99 @@
+"""Recipes: what is read, what is refused and in which words."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from lorewright.errors import LorewrightError, RecipeError
+from lorewright.recipe import load
+
+BAD = sorted((Path(__file__).parents[1] / "bad_recipes").glob("*.yaml"), key=lambda path: path.name)
+
+
+def problems(path: Path | str, *overrides: str) -> list[str]:
+    with pytest.raises(LorewrightError) as caught:
+        load(path, overrides)
+    return caught.value.problems if isinstance(caught.value, RecipeError) else [str(caught.value)]
+
+
+def test_every_bad_recipe_is_told_as_expected(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line a problem, in the words that tests/bad_recipes/expected.txt keeps."""
+    monkeypatch.chdir(repo)
+    assert len(BAD) == 20
+    told = [line for path in BAD for line in problems(path.relative_to(repo))]
+    assert "\n".join(told) + "\n" == (repo / "tests/bad_recipes/expected.txt").read_text(encoding="utf-8")
+    assert all("\n" not in line for line in told)
+
+
+def test_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "huge.yaml"
+    with open(file, "wb") as sink:
+        sink.truncate(50_000_000)
+    assert problems(file) == [f"{file}: is 50 MB; a recipe is at most 1 MB"]
+
+
+def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "no such file" in problems(tmp_path / "none.yaml")[0]
+    assert "is a folder" in problems(tmp_path)[0]
+    assert "not a regular file" in problems(tmp_path / "pipe.yaml")[0]
+
+
+def test_defaults_come_from_the_schema_and_paths_from_the_file(make_recipe) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["texts"]})
+    recipe = load(file)
+    assert recipe.data and recipe.rag
+    assert (recipe.data.chunk.overlap, recipe.data.validation, recipe.rag.top_k, recipe.rag.port) == (0, 0.1, 5, 8001)
+    assert recipe.data.sources == (str(file.parent / "texts"),)
+    assert recipe.resolved["data"]["chunk"] == {"unit": "words", "min": 20, "max": 80, "overlap": 0}
+
+
+def test_extends_merges_mappings_and_replaces_lists(tmp_path: Path, make_recipe) -> None:  # type: ignore[no-untyped-def]
+    make_recipe("base", questions=["One?", "Two?"], rag={"sources": ["texts"], "top_k": 2, "port": 9001})
+    (tmp_path / "deeper").mkdir()
+    child = tmp_path / "deeper" / "child.yaml"
+    child.write_text("recipe: child\nextends: ../base.yaml\nquestions: [Three?]\nrag: {top_k: 7}\naxolotl: {lora_r: 4}\n")
+    recipe = load(child)
+    assert recipe.name == "child"
+    assert recipe.questions == ("Three?",)
+    assert recipe.rag and (recipe.rag.top_k, recipe.rag.port) == (7, 9001)
+    assert recipe.axolotl == {"adapter": "lora", "lora_r": 4, "micro_batch_size": 1, "num_epochs": 1}
+    assert recipe.rag.sources == (str(tmp_path / "texts"),), "a path belongs to the file it was written in"
+
+
+def test_set_overrides_and_is_checked_again(make_recipe) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe()
+    recipe = load(file, ("axolotl.learning_rate=2e-4", "data.chunk.max=90", "vllm.max_num_seqs=3"))
+    assert recipe.axolotl and recipe.axolotl["learning_rate"] == 2e-4
+    assert recipe.data and recipe.data.chunk.max == 90
+    assert recipe.vllm == {"max_num_seqs": 3}
+    assert problems(file, "axolotl.lora_r=big") == ['--set axolotl.lora_r=big: axolotl.lora_r: expected integer, got "big"']
+    assert "not of the form" in problems(file, "axolotl.lora_r")[0]
+    assert "single value" in problems(file, "recipe.x=1")[0]
+
+
+def test_numbers_with_exponents_are_numbers(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe()
+    file.write_text(file.read_text() + "vllm: {seed: 7, swap_space: 1e0}\n".replace(", swap_space: 1e0", ""))
+    file.write_text(file.read_text().replace("num_epochs: 1", "learning_rate: 2e-4"))
+    recipe = load(file)
+    assert recipe.axolotl and recipe.axolotl["learning_rate"] == pytest.approx(0.0002)
+
+
+@pytest.mark.parametrize("key", ["datasets", "output_dir", "base_model", "chat_template", "resume_from_checkpoint"])
+def test_owned_keys_say_where_to_set_them(make_recipe, key: str) -> None:  # type: ignore[no-untyped-def]
+    line = problems(make_recipe(), f"axolotl.{key}=x")
+    assert any(re.search(rf"axolotl\.{key}: belongs to lorewright; \w+", text) for text in line)
+
+
+def test_merge_keys_and_anchors_work(tmp_path: Path, make_recipe) -> None:  # type: ignore[no-untyped-def]
+    make_recipe()
+    file = tmp_path / "anchors.yaml"
+    file.write_text("recipe: anchors\nbase_model: m\ndata:\n  sources: &s [texts]\n  chunk: {<<: {min: 5, max: 90}, max: 50}\nrag: {sources: *s}\n")
+    recipe = load(file)
+    assert recipe.data and (recipe.data.chunk.min, recipe.data.chunk.max) == (5, 50)
+    assert recipe.rag and recipe.rag.sources == recipe.data.sources
