@@ -38,7 +38,9 @@ def make_recipe(tmp_path: Path) -> MakeRecipe:
         texts = tmp_path / "texts"
         texts.mkdir(exist_ok=True)
         for number in range(4):
-            (texts / f"{number}.txt").write_text(f"Scene {number}. " + "The bell rang twice and nobody answered it. " * 30, encoding="utf-8")
+            (texts / f"{number}.txt").write_text(
+                f"Scene {number}. " + "The bell rang twice and nobody answered it. " * 30, encoding="utf-8"
+            )
         values: dict[str, object] = {
             "recipe": name, "base_model": str(fake_model(tmp_path)), "data": {"sources": ["texts"], "chunk": {"unit": "words", "min": 20, "max": 80}},
             "axolotl": {"adapter": "lora", "lora_r": 8, "micro_batch_size": 1, "num_epochs": 1}, "serve": {"port": free_port(), "start_timeout": 20},

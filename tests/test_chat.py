@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from conftest import free_port
+from tests.conftest import free_port
 
 from lorewright import chat
 from lorewright.errors import LorewrightError
@@ -66,7 +66,11 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_not(server: str) -> None:
 
 
 def test_pieces_come_after_the_passages(server: str) -> None:
-    events = [{"choices": [{"delta": {"role": "assistant"}}]}, {"choices": [{"delta": {"content": "Ti"}}]}, {"choices": [{"delta": {"content": "cks"}}]}]
+    events = [
+        {"choices": [{"delta": {"role": "assistant"}}]},
+        {"choices": [{"delta": {"content": "Ti"}}]},
+        {"choices": [{"delta": {"content": "cks"}}]},
+    ]
     Scripted.script = [(200, "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n")]
 
     async def collect() -> list[object]:

@@ -108,7 +108,16 @@ def test_unknown_accelerator_and_name_are_refused(monkeypatch: pytest.MonkeyPatc
 
 def test_every_requirement_is_pinned_and_names_no_host(repo: Path) -> None:
     files = sorted((repo / "requirements").glob("*.txt"))
-    assert {file.name for file in files} >= {"core.txt", "train-cpu.txt", *GPU_FILES, "serve-cpu.txt", "export.txt", "charts.txt", "dev.txt", "uv.txt"}
+    assert {file.name for file in files} >= {
+        "core.txt",
+        "train-cpu.txt",
+        *GPU_FILES,
+        "serve-cpu.txt",
+        "export.txt",
+        "charts.txt",
+        "dev.txt",
+        "uv.txt",
+    }
     for file in files:
         lines = [line for line in file.read_text().splitlines() if line.strip()]
         assert lines
@@ -134,5 +143,7 @@ def test_gpu_requirements_resolve(file: str, python: str, tmp_path: Path, repo: 
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | envs.uv_settings())
     assert done.returncode == 0, done.stderr
     pinned = {line.split(";")[0].strip() for line in (repo / "requirements" / file).read_text().splitlines()}
-    resolved = {line.strip() for line in (tmp_path / "resolved.txt").read_text().splitlines() if "==" in line and not line.strip().startswith("#")}
+    resolved = {
+        line.strip() for line in (tmp_path / "resolved.txt").read_text().splitlines() if "==" in line and not line.strip().startswith("#")
+    }
     assert resolved <= pinned, f"not pinned: {resolved - pinned}"

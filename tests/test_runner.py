@@ -34,7 +34,9 @@ def actions(run: Run) -> dict[str, str]:
 
 
 @pytest.mark.req("F4", "F5")
-def test_a_run_makes_everything_and_the_next_skips_it(make_recipe, run_of: RunOf, fake_tools: Path, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_makes_everything_and_the_next_skips_it(
+    make_recipe, run_of: RunOf, fake_tools: Path, capfd: pytest.CaptureFixture[str]
+) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     run = run_of(file)
     execute(run)
@@ -87,7 +89,9 @@ def test_single_stages_want_what_they_need(make_recipe, run_of: RunOf, fake_tool
         execute(run_of(file), Choice(first="bake"))
 
 
-def test_from_takes_earlier_stages_as_they_are(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_from_takes_earlier_stages_as_they_are(
+    make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     execute(run_of(file))
     (tmp_path / "texts" / "0.txt").write_text("A different scene. " * 200)
@@ -100,7 +104,9 @@ def test_from_takes_earlier_stages_as_they_are(make_recipe, run_of: RunOf, fake_
 
 
 @pytest.mark.req("F4")
-def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(
+    make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     monkeypatch.setenv("FAKE_AXOLOTL", "die 3")
     run = run_of(file)
@@ -114,7 +120,9 @@ def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(make_recipe,
     run = run_of(file)
     execute(run)
     assert actions(run) == {"prepare": "skipped", "train": "made", "merge": "made"}
-    assert (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 2", "the half-written one is not taken"
+    assert (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 2", (
+        "the half-written one is not taken"
+    )
     facts = read_json(run.done["train"] / "step.json")["facts"]
     assert facts["resumed_from_step"] == 2
     assert [epoch for epoch, _ in facts["loss_curve"]] == [0.25, 0.5, 0.75, 1.0], "the curve is whole, no step twice"
@@ -222,7 +230,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_service_of_a_killed_run_is_taken_over_and_ended(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     execute(run_of(file))
-    done = subprocess.run([sys.executable, "-c", KILLED, str(file), str(tmp_path / "runs")], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(file), str(tmp_path / "runs")], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
     assert done.returncode == -9
     run = run_of(file)
     record = run.paths.service(run.plan.step("serve"))

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import free_port
+from tests.conftest import free_port
 
 from lorewright import process, services
 from lorewright.errors import LorewrightError

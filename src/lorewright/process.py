@@ -69,7 +69,8 @@ def run(
 def spawn(command: list[str], environment: Mapping[str, str], folder: Path, output: Any) -> subprocess.Popen[bytes]:
     """Starts a tool in a session of its own; output: where its output and errors go."""
     child = subprocess.Popen(
-        command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        command, env=dict(environment), cwd=folder, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
     )  # fmt: skip
     _children[child.pid] = child
     return child

@@ -108,6 +108,8 @@ def test_every_door_hands_its_arguments_on(repo: Path) -> None:
 
 
 def test_serve_door_takes_positions(repo: Path) -> None:
-    done = subprocess.run([str(repo / "serve_vllm.sh"), "configs/starter.yaml", "banana", "3", "2048", "0.5"], capture_output=True, text=True)
+    done = subprocess.run(
+        [str(repo / "serve_vllm.sh"), "configs/starter.yaml", "banana", "3", "2048", "0.5"], capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert done.stderr.strip() == '--set serve.port=banana: serve.port: expected integer, got "banana"'

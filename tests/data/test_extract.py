@@ -25,7 +25,10 @@ def test_bad_files_are_named_and_the_others_used(tmp_path: Path) -> None:
     assert {document.name: document.title for document in documents} == {"deep/good.md": "The Title", "marked.txt": "", "sixteen.txt": ""}
     assert [document.text.split() for document in documents if document.title] == [["Text.", "More."]]
     assert next(document.text for document in documents if document.name == "marked.txt") == "With a mark."
-    assert {bad.file.name: bad.reason for bad in refused} == {"latin.txt": "is not UTF-8 text (byte 3); save it as UTF-8", "empty.txt": "holds no text"}
+    assert {bad.file.name: bad.reason for bad in refused} == {
+        "latin.txt": "is not UTF-8 text (byte 3); save it as UTF-8",
+        "empty.txt": "holds no text",
+    }
 
 
 def test_sources_are_files_folders_and_globs_each_file_once(tmp_path: Path) -> None:

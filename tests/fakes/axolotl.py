@@ -19,13 +19,16 @@ STEPS = 4
 def main() -> None:
     verb, config, *rest = sys.argv[1:]
     with open(os.environ["FAKE_CALLS"], "a") as calls:
-        calls.write(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"]}) + "\n")
+        calls.write(
+            json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"]})
+            + "\n"
+        )
     text = pathlib.Path(config).read_text()
     if verb == "train":
         train(pathlib.Path("adapter"), os.environ.get("FAKE_AXOLOTL", ""))
     else:
         options = dict(zip(rest[::2], rest[1::2], strict=True))
-        merge(pathlib.Path(re.search(r"^base_model: (.+)$", text, re.M)[1]), pathlib.Path(options["--output-dir"]) / "merged")
+        merge(pathlib.Path(re.search(r"^base_model: (.+)$", text, re.MULTILINE)[1]), pathlib.Path(options["--output-dir"]) / "merged")
 
 
 def train(output: pathlib.Path, mood: str) -> None:

@@ -33,4 +33,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.HTTPServer(("127.0.0.1", int(re.search(r"^port: (\d+)$", config, re.M)[1])), Handler).serve_forever()
+http.server.HTTPServer(("127.0.0.1", int(re.search(r"^port: (\d+)$", config, re.MULTILINE)[1])), Handler).serve_forever()

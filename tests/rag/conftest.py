@@ -22,15 +22,27 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     opened.close()
 
 
-@pytest.fixture
-def upstream() -> Iterator[UpstreamServer]:
-    with running_upstream() as server:
-        server.replies["/v1/chat/completions"] = Reply((JSON_ANSWER,), length=True)
-        yield server
+@pytest.fixture(scope="session")
+def servers(index: Index) -> Iterator[tuple[UpstreamServer, httpx.Client]]:
+    """Started once: stopping a web server takes longer than most of these tests."""
+    with (
+        running_upstream() as server,
+        running_proxy(server.address, index) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        yield server, client
 
 
 @pytest.fixture
-def proxy(upstream: UpstreamServer, index: Index) -> Iterator[httpx.Client]:
-    """A plain client of a proxy between it and the scripted server."""
-    with running_proxy(upstream.address, index) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        yield client
+def upstream(servers: tuple[UpstreamServer, httpx.Client]) -> UpstreamServer:
+    """The scripted server, with nothing asked yet, that answers a chat."""
+    server = servers[0]
+    server.replies = {"/v1/chat/completions": Reply((JSON_ANSWER,), length=True)}
+    server.asked, server.left = [], []
+    return server
+
+
+@pytest.fixture
+def proxy(servers: tuple[UpstreamServer, httpx.Client], upstream: UpstreamServer) -> httpx.Client:
+    """A plain client of the proxy in front of it."""
+    return servers[1]

@@ -50,9 +50,8 @@ class WordEmbedder:
 
 
 def lore_passages() -> list[Passage]:
-    return [
-        Passage(f"{title} > {heading}\n\n{text}", source, source.split("/")[0], title, heading) for source, title, heading, text in LORE
-    ]
+    rows = [(f"{title} > {heading}\n\n{text}", source, title, heading) for source, title, heading, text in LORE]
+    return [Passage(text, source, source.split("/")[0], title, heading) for text, source, title, heading in rows]
 
 
 def write_lore(folder: Path) -> Path:
@@ -72,12 +71,14 @@ def running_proxy(upstream: str, index: Index | None = None, embedder: TextEmbed
     app = create_app(settings(upstream, **changes), index=index, embedder=embedder or WordEmbedder())
     config = uvicorn.Config(app, port=0, access_log=False, log_level="error", timeout_graceful_shutdown=1, ws="none")
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(5)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(5)
 
 
 def wait_until(true: Callable[[], object], seconds: float = 5.0) -> None:

@@ -46,23 +46,22 @@ def test_passages_are_injected_and_all_else_is_kept(upstream: UpstreamServer, pr
 
 
 @pytest.mark.req("F8")
-def test_stats_show_what_was_asked_and_found(proxy: httpx.Client, upstream: UpstreamServer) -> None:
-    assert proxy.get("/stats").json() | {"collection": 0} == {
-        "recipe": "r", "total_queries": 0, "chunks_available": 3, "collection": 0, "recent_queries": [],
-    }  # fmt: skip
-    for number in range(52):
-        proxy.post(CHAT, json=REQUEST | {"messages": [{"role": "user", "content": f"harbour {number}"}]})
-    upstream.replies[CHAT] = Reply((EVENTS,), content_type=SSE)
-    proxy.post(CHAT, json=REQUEST | {"stream": True})
-    stats = proxy.get("/stats").json()
+def test_stats_show_what_was_asked_and_found(upstream: UpstreamServer, index: Index) -> None:
+    with running_proxy(upstream.address, index) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as proxy:
+        empty = {"recipe": "r", "total_queries": 0, "chunks_available": 3, "recent_queries": []}
+        assert proxy.get("/stats").json() == empty | {"collection": dict(index.stamp)}
+        for number in range(52):
+            proxy.post(CHAT, json=REQUEST | {"messages": [{"role": "user", "content": f"harbour {number}"}]})
+        upstream.replies[CHAT] = Reply((EVENTS,), content_type=SSE)
+        proxy.post(CHAT, json=REQUEST | {"stream": True})
+        stats = proxy.get("/stats").json()
     assert (stats["total_queries"], len(stats["recent_queries"])) == (53, 50)
-    assert stats["collection"]["embedding_model"] == "words"
     newest, before = stats["recent_queries"][:2]
     assert (newest["question"], newest["streamed"], newest["status"]) == ("Which arm is cybernetic?", True, 200)
     assert (before["question"], before["streamed"]) == ("harbour 51", False)
-    assert before["passages"][0] | {"distance": 0} == {
-        "source": "worldbuilding/city.md", "heading": "Harbour", "category": "worldbuilding", "distance": 0,
-    }  # fmt: skip
+    passage = before["passages"][0]
+    assert 0 < passage.pop("distance") < 1
+    assert passage == {"source": "worldbuilding/city.md", "heading": "Harbour", "category": "worldbuilding"}
     assert newest["total_ms"] > newest["retrieval_ms"] >= 0
 
 
@@ -114,7 +113,7 @@ def test_the_farthest_passages_go_when_the_context_is_full(upstream: UpstreamSer
     upstream.replies["/tokenize"] = counting(50, 100 + 50 + 49 + 10)  # type: ignore[assignment]
     proxy.post(CHAT, json=REQUEST | {"max_tokens": 10, "tools": []})
     asked = upstream.bodies("/tokenize")
-    assert [one["messages"][0]["content"].count(" > ") for one in asked] == [3, 2]
+    assert [one["messages"][0]["content"].count(" > ") for one in asked] == [3, 2, 1]
     assert (asked[0]["model"], asked[0]["tools"]) == ("m", [])
     query = proxy.get("/stats").json()["recent_queries"][0]
     assert [one["heading"] for one in query["passages"]] == ["Augmentations"]
@@ -122,8 +121,7 @@ def test_the_farthest_passages_go_when_the_context_is_full(upstream: UpstreamSer
     distances = [query["passages"][0]["distance"], query["dropped"][1]["distance"], query["dropped"][0]["distance"]]
     assert distances == sorted(distances)
     (sent,) = upstream.bodies()
-    assert sent["messages"] == asked[1]["messages"][:0] + sent["messages"]
-    assert sent["messages"][0]["content"].count(" > ") == 1
+    assert sent["messages"] == asked[2]["messages"]
 
 
 def test_with_no_room_at_all_the_request_goes_as_it_came(upstream: UpstreamServer, proxy: httpx.Client) -> None:

@@ -45,16 +45,10 @@ def lore(tmp_path: Path) -> Path:
 def test_passages_know_their_category_title_and_heading(lore: Path) -> None:
     passages, problems = read_passages([str(lore)], 50)
     assert problems == []
+    elara = "characters/elara.md", "characters", "Elara Voss"
     assert passages == [
-        Passage("Elara Voss\n\nA pilot.", "characters/elara.md", "characters", "Elara Voss", "", ("pilot",)),
-        Passage(
-            "Elara Voss > Body > Left arm\n\nBrushed steel.",
-            "characters/elara.md",
-            "characters",
-            "Elara Voss",
-            "Body > Left arm",
-            ("pilot",),
-        ),
+        Passage("Elara Voss\n\nA pilot.", *elara, "", ("pilot",)),
+        Passage("Elara Voss > Body > Left arm\n\nBrushed steel.", *elara, "Body > Left arm", ("pilot",)),
         Passage("Notes\n\nSome.", "notes.md", lore.name, "Notes", ""),
         Passage("ice\n\nThe harbour freezes.", "worldbuilding/sea/ice.txt", "worldbuilding", "ice", ""),
     ]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,28 +26,15 @@ def test_the_packaged_model_finds_what_is_meant(capfd: pytest.CaptureFixture[str
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert capfd.readouterr() == ("", "")  # no bars in a service's log
 
-    failed: list[Exception] = []
-
-    def ask() -> None:
-        try:
-            for number in range(10):
-                embedder.query("long " * 20 * number)
-        except Exception as problem:
-            failed.append(problem)
-
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
+    with ThreadPoolExecutor(3) as threads:  # raises what a thread raised
+        assert len(list(threads.map(lambda number: embedder.query("long " * 20 * number), range(20)))) == 20
 
 
 @pytest.mark.real
 @pytest.mark.filterwarnings("default")
 def test_a_folder_that_holds_no_model_is_the_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(LorewrightError, match="cannot load the embedding model.*all-MiniLM-L6-v2"):
+    with pytest.raises(LorewrightError, match=r"cannot load the embedding model.*all-MiniLM-L6-v2"):
         load_embedder(str(tmp_path))
 
 

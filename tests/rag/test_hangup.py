@@ -15,9 +15,10 @@ import pytest
 
 from lorewright.rag.store import Index
 
+from .conftest import JSON_ANSWER
 from .fakes import WordEmbedder, running_proxy, wait_until
 from .test_upstream import CHAT, REQUEST, SSE
-from .upstream_server import Reply, UpstreamServer
+from .upstream_server import Reply, UpstreamServer, running_upstream
 
 LONGEST = 0.25  # seconds
 
@@ -31,6 +32,15 @@ def asking(port: int, **changes: Any) -> Iterator[socket.socket]:
         yield client
 
 
+def read_until(client: socket.socket, wanted: bytes) -> None:
+    client.settimeout(2)
+    got = b""
+    while wanted not in got:
+        more = client.recv(4096)
+        assert more, got
+        got += more
+
+
 def seconds_until(true: Callable[[], object]) -> float:
     started = time.monotonic()
     wait_until(true, 3)
@@ -40,6 +50,14 @@ def seconds_until(true: Callable[[], object]) -> float:
 def last_status(port: int) -> int | None:
     status: int | None = httpx.get(f"http://127.0.0.1:{port}/stats").json()["recent_queries"][0]["status"]
     return status
+
+
+@pytest.fixture
+def upstream() -> Iterator[UpstreamServer]:
+    """One of its own for each test, so that nobody else's connections are counted."""
+    with running_upstream() as server:
+        server.replies[CHAT] = Reply((JSON_ANSWER,), length=True)
+        yield server
 
 
 PHASES = {
@@ -63,7 +81,7 @@ def test_hanging_up_closes_the_upstream_connection(
         with asking(port, stream=streamed) as client:
             wait_until(lambda: any(asked.path == path for asked in upstream.asked))
             if phase == "in the stream":
-                assert b"data: 1" in client.recv(4096) + client.recv(4096)
+                read_until(client, b"data: 1")
             time.sleep(0.05)
             assert not upstream.left
         closed = time.monotonic()
@@ -111,11 +129,10 @@ def test_a_slow_retrieval_does_not_stall_a_stream(upstream: UpstreamServer, inde
         wait_until(lambda: len(questions) == 2)
         with asking(port, stream=True):
             wait_until(lambda: len(questions) == 3)
-            got = b""
-            first.settimeout(2)
-            while b"data: 2" not in got:
-                got += first.recv(4096)
-            release.set()
+            try:
+                read_until(first, b"data: 2")
+            finally:
+                release.set()
 
 
 def test_a_client_that_takes_its_answer_and_leaves_did_not_hang_up(upstream: UpstreamServer, index: Index) -> None:

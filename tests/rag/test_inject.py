@@ -25,12 +25,11 @@ def test_the_block_goes_to_the_end_of_the_system_message_and_nothing_is_mutated(
     result = inject(messages, HITS)
     assert messages == before
     assert result[1:] == messages[1:]
-    expected = (
-        {"Be brief.": f"Be brief.\n\n{block}"}.get(content, block)
-        if not isinstance(content, list)
-        else [*content, {"type": "text", "text": block}]
-    )  # type: ignore[call-overload]
-    assert result[0] == {"role": "system", "content": expected, "name": "s"}
+    if isinstance(content, list):
+        assert result[0]["content"] == [*content, {"type": "text", "text": block}]
+    else:
+        assert result[0]["content"] == (f"{content}\n\n{block}" if content else block)
+    assert (result[0]["role"], result[0]["name"]) == ("system", "s")
 
 
 def test_without_a_system_message_there_will_be_one() -> None:

@@ -30,9 +30,8 @@ def test_settings_are_read_with_the_index_relative_to_them(tmp_path: Path) -> No
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     file = tmp_path / "proxy.json"
-    file.write_text(
-        json.dumps({"upstream": "localhost", "index": 3, "top_k": True, "max_distance": 1, "host": "", "port": 1, "recipe": "", "x": 1})
-    )
+    wrong = {name: value for name, value in VALUES.items() if name != "embedding_model"}
+    file.write_text(json.dumps(wrong | {"upstream": "localhost", "index": 3, "top_k": True, "x": 1}))
     with pytest.raises(LorewrightError) as caught:
         read_settings(file)
     for part in ("embedding_model is missing", "x is unknown", "index must be str or NoneType", "top_k must be int", "http://"):

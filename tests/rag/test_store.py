@@ -24,9 +24,16 @@ print(index.search(WordEmbedder().query("cybernetic arm"), 1)[0].passage.heading
 """
 
 
+def open_files_below(folder: Path) -> list[str]:
+    """Of this process. A descriptor may be closed while we look."""
+    links = [file.readlink() for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    return [str(link) for link in links if link.is_relative_to(folder)]
+
+
 @pytest.mark.req("F7")
 def test_an_index_may_be_renamed_and_opened_by_another_process(tmp_path: Path) -> None:
     write_lore(tmp_path / "index.partial")
+    assert open_files_below(tmp_path) == []
     (tmp_path / "index.partial").rename(tmp_path / "index")
     command = [sys.executable, "-c", SEARCH, str(tmp_path / "index"), str(Path(__file__).parent)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "Augmentations"
@@ -86,7 +93,7 @@ def test_what_is_no_index_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(LorewrightError, match="lost its database"):
         open_index(tmp_path)
     (tmp_path / "chroma.sqlite3").write_bytes(b"not a database" * 100)
-    with pytest.raises(LorewrightError, match="cannot be opened.*ingest the lore again"):
+    with pytest.raises(LorewrightError, match=r"cannot be opened.*ingest the lore again"):
         open_index(tmp_path)
 
 

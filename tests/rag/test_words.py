@@ -5,12 +5,8 @@ from hypothesis import strategies as st
 
 from lorewright.rag.words import count_words, last_words, pack
 
-TEXT = st.lists(
-    st.sampled_from(
-        ["word", "Two words.", 'He said "no."', "\n\n", "\n", " ", "第一章。", "你好", "- item\n", "| a | b |\n", "...", "é", "\t"]
-    ),
-    max_size=60,
-).map("".join)
+PIECES = ["word", "Two words.", 'He said "no."', "\n\n", "\n", " ", "第一章。", "你好", "- item\n", "| a | b |\n", "...", "é", "\t"]
+TEXT = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 
 
 def squeezed(text: str) -> str:

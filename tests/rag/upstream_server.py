@@ -118,10 +118,12 @@ def running_upstream() -> Iterator[UpstreamServer]:
             task.cancel()
         await asyncio.sleep(0.01)
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(main()))
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
     thread.start()
     started.wait(5)
-    yield server
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(5)
-    loop.close()
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(5)
+        loop.close()

@@ -93,7 +93,9 @@ def test_owned_keys_say_where_to_set_them(make_recipe, key: str) -> None:  # typ
 def test_merge_keys_and_anchors_work(tmp_path: Path, make_recipe) -> None:  # type: ignore[no-untyped-def]
     make_recipe()
     file = tmp_path / "anchors.yaml"
-    file.write_text("recipe: anchors\nbase_model: m\ndata:\n  sources: &s [texts]\n  chunk: {<<: {min: 5, max: 90}, max: 50}\nrag: {sources: *s}\n")
+    file.write_text(
+        "recipe: anchors\nbase_model: m\ndata:\n  sources: &s [texts]\n  chunk: {<<: {min: 5, max: 90}, max: 50}\nrag: {sources: *s}\n"
+    )
     recipe = load(file)
     assert recipe.data and (recipe.data.chunk.min, recipe.data.chunk.max) == (5, 50)
     assert recipe.rag and recipe.rag.sources == recipe.data.sources

@@ -36,7 +36,12 @@ def test_the_users_cache_size_comes_first(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_keys_have_dashes_and_json_lists_are_text() -> None:
-    values = {"enable_prefix_caching": False, "allowed_origins": ["*"], "lora_modules": [{"name": "a", "path": "/x"}], "max_model_len": 4096}
+    values = {
+        "enable_prefix_caching": False,
+        "allowed_origins": ["*"],
+        "lora_modules": [{"name": "a", "path": "/x"}],
+        "max_model_len": 4096,
+    }
     written = yaml.safe_load(vllm.to_yaml(values, "x"))
     assert written == {
         "enable-prefix-caching": False, "allowed-origins": '["*"]', "lora-modules": '[{"name": "a", "path": "/x"}]', "max-model-len": 4096,

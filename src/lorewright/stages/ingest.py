@@ -30,7 +30,7 @@ def ingest(step: Step, run: Run) -> Facts:
     categories = sorted({passage.category for passage in passages})
     files = len({passage.source for passage in passages})
     return {
-        "files": files, "chunks": len(passages), "categories": categories, 
+        "files": files, "chunks": len(passages), "categories": categories,
         "left_out": [f"{file.name}: {reason}" for file, reason in refused],
         "said": f"{files} lore files -> {len(passages)} passages in {len(categories)} categories",
     }  # fmt: skip
