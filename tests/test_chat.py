@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.conftest import free_port
 
 from lorewright import chat
 from lorewright.errors import LorewrightError
+from tests.conftest import free_port
 
 REPLY = {"choices": [{"message": {"content": "Ticks."}, "finish_reason": "stop"}], "usage": {"completion_tokens": 2}}
 

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import free_port
 
 from lorewright import process, services
 from lorewright.errors import LorewrightError
+from tests.conftest import free_port
 
 SERVER = """
 import http.server, subprocess, sys, time

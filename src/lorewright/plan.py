@@ -99,7 +99,7 @@ def _ingest(recipe: Recipe) -> Step:
     assert recipe.rag
     part = {"embedding_model": recipe.rag.embedding_model, "chunk_words": recipe.rag.chunk_words}
     outputs = ("index",)
-    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, TEXT, outputs, recipe.rag.collection)
+    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, TEXT, outputs, recipe.rag.collection, version=2)
 
 
 def _rag(recipe: Recipe) -> Step:

@@ -46,7 +46,7 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
     timeout: seconds. Raises LorewrightError with the log's end when the process dies or the time is over.
     """
     begun = time.monotonic()
-    url = f"http://{_reachable(str(record['host']))}:{record['port']}{path}"
+    url = f"http://{reachable(str(record['host']))}:{record['port']}{path}"
     log = Path(str(record["log"]))
     while True:
         if answers(url):
@@ -61,7 +61,8 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
         time.sleep(0.2)
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
+    """Where a server bound to `host` is met from this machine."""
     return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 (a comparison, nothing is bound)
 
 

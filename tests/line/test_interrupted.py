@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import REPO
 
 from lorewright.process import members
+from tests.conftest import REPO
 
 pytestmark = pytest.mark.real
 COMMAND = ["./lorewright", "run", "configs/starter.yaml", "--only", "prepare", "--only", "train",

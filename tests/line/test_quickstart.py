@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.line.conftest import Line
 
 pytestmark = pytest.mark.real

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.line.conftest import Line, call, overrides
 from openai import OpenAI
+
+from tests.line.conftest import Line, call, overrides
 
 pytestmark = pytest.mark.real
 QUESTION = "What is stamped on Elena's arm?"
@@ -73,7 +74,7 @@ def test_vllm_serves_the_trained_model_and_not_the_base(served: Line, repo: Path
 
     merged = served.latest("merge") / "merged"
     text = "I went up the ladder. The Tide Clock"
-    body = {"model": "starter", "prompt": text, "max_tokens": 1, "temperature": 0, "logprobs": 5}
+    body = {"model": "starter", "prompt": text, "max_tokens": 1, "temperature": 0, "logprobs": 5, "return_tokens_as_token_ids": True}
     request = urllib.request.Request(f"{served.url(0)}/v1/completions", json.dumps(body).encode(), {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as reply:
         told = json.load(reply)["choices"][0]["logprobs"]["top_logprobs"][0]
@@ -84,7 +85,7 @@ def test_vllm_serves_the_trained_model_and_not_the_base(served: Line, repo: Path
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         with torch.no_grad():
             logs = torch.log_softmax(model(ids).logits[0, -1], -1)
-        return max(abs(logs[tokenizer.encode(token, add_special_tokens=False)[0]].item() - value) for token, value in told.items())
+        return max(abs(logs[int(token.removeprefix("token_id:"))].item() - value) for token, value in told.items())
 
     assert distances(merged) < 0.1
     assert distances(repo / "models" / "tiny") > 0.5

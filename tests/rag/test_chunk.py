@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorewright.errors import LorewrightError
-from lorewright.rag.chunk import Passage, lore_files, read_passages, sections
+from lorewright.rag.chunk import Passage, lore_files, read_passages, searchable, sections
 from lorewright.rag.words import count_words
 
 ELARA = """---\r
@@ -112,3 +112,14 @@ def test_no_text_is_lost_and_no_passage_is_too_long(
     assert "".join("".join(bodies).split()) == "".join(written.split())
     assert all(count_words(body) <= size for body in bodies)
     assert all(passage.text.startswith(passage.title) for passage in passages)
+
+
+@pytest.mark.req("F7")
+def test_passages_are_searched_whole_and_by_sentence() -> None:
+    many = Passage(
+        "Anna > Arm\n\n- It is of pale pearwood.\n- Made by Oduya in Kettle Street. Short one.", "a.md", "characters", "Anna", "Arm"
+    )
+    one = Passage("Anna > Age\n\nShe is forty-one years old.", "a.md", "characters", "Anna", "Age")
+    texts, owners = searchable([many, one])
+    assert texts == [many.text, "Anna: - It is of pale pearwood.", "Anna: - Made by Oduya in Kettle Street.", one.text]
+    assert owners == [0, 0, 0, 1]

@@ -44,7 +44,7 @@ def test_an_index_may_be_renamed_and_opened_by_another_process(tmp_path: Path) -
     assert hits[0].passage == lore_passages()[0]
     assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
     assert 0 <= hits[0].distance < hits[-1].distance <= 2
-    assert index.stamp == {"embedding_model": "words", "dimension": 64, "chunks": 3, "chunker": CHUNKER_VERSION}
+    assert index.stamp == {"embedding_model": "words", "dimension": 64, "chunks": 3, "vectors": 3, "chunker": CHUNKER_VERSION}
 
 
 def test_distance_is_cosine(tmp_path: Path) -> None:
@@ -65,6 +65,22 @@ def test_writing_again_replaces_what_an_interrupted_run_left(tmp_path: Path) -> 
     index = open_index(tmp_path)
     index.close()
     assert index.count == len(LORE)
+
+
+def test_a_passage_is_as_near_as_its_nearest_part(tmp_path: Path) -> None:
+    passages = [Passage(f"text {number}", "s", "c", "t", "h") for number in range(3)]
+    near, far = np.float32([1, 0, 0]), np.float32([0, 1, 0])
+    vectors = np.stack([far, far, far, near, *[0.9 * near + 0.1 * far] * 30])
+    owners = [0, 1, 2, 2, *[1] * 30]
+    write_index(tmp_path, passages, vectors, {"embedding_model": "m"}, owners)
+    index = open_index(tmp_path)
+    hits = index.search(near, 3)
+    index.close()
+    assert [hit.passage.text for hit in hits] == ["text 2", "text 1", "text 0"], "found behind thirty parts of another passage"
+    assert [round(hit.distance, 2) for hit in hits] == [0, 0.01, 1]
+    assert index.count == 3
+    with pytest.raises(ValueError, match="3 passages, 34 vectors"):
+        write_index(tmp_path / "wrong", passages, vectors, {"embedding_model": "m"})
 
 
 def test_more_passages_than_one_batch(tmp_path: Path) -> None:
@@ -89,7 +105,7 @@ def test_what_is_no_index_is_refused_with_a_remedy(tmp_path: Path) -> None:
     stamp.write_text("{}")
     with pytest.raises(LorewrightError, match="not the stamp of a lore index"):
         open_index(tmp_path)
-    stamp.write_text(json.dumps({"embedding_model": "m", "dimension": 1, "chunks": 1}))
+    stamp.write_text(json.dumps({"embedding_model": "m", "dimension": 1, "chunks": 1, "vectors": 1}))
     with pytest.raises(LorewrightError, match="lost its database"):
         open_index(tmp_path)
     (tmp_path / "chroma.sqlite3").write_bytes(b"not a database" * 100)
@@ -100,6 +116,6 @@ def test_what_is_no_index_is_refused_with_a_remedy(tmp_path: Path) -> None:
 def test_an_index_that_lost_passages_is_refused(tmp_path: Path) -> None:
     write_lore(tmp_path)
     stamp = json.loads((tmp_path / "stamp.json").read_text())
-    (tmp_path / "stamp.json").write_text(json.dumps(stamp | {"chunks": 4}))
-    with pytest.raises(LorewrightError, match="holds 3 passages, its stamp says 4"):
+    (tmp_path / "stamp.json").write_text(json.dumps(stamp | {"vectors": 4}))
+    with pytest.raises(LorewrightError, match="holds 3 vectors, its stamp says 4"):
         open_index(tmp_path)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from lorewright.errors import LorewrightError
 from lorewright.rag.frontmatter import split_front_matter
-from lorewright.rag.words import pack
+from lorewright.rag.words import count_words, pack, sentences
 
-CHUNKER_VERSION = 1  # goes into an index's stamp: raise it when the same files would give other passages
+CHUNKER_VERSION = 2  # goes into an index's stamp: raise it when the same files would give other passages
 SUFFIXES = (".md", ".txt")
+FEWEST_WORDS = 4  # a shorter sentence says nothing by itself
 HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)(?:[ \t]+#+)?[ \t]*")
 CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
@@ -78,6 +79,23 @@ def read_passages(sources: Sequence[str], chunk_words: int) -> tuple[list[Passag
         if not found:
             problems.append((file, "it is empty"))
     return passages, problems
+
+
+def searchable(passages: Sequence[Passage]) -> tuple[list[str], list[int]]:
+    """What is embedded: (texts, and for each the number of the passage it belongs to).
+
+    A question is nearer to the one sentence that answers it than to a passage that tells much else. So every passage is
+    embedded whole and sentence by sentence, under its title, and is as near as its nearest part.
+    """
+    texts: list[str] = []
+    owners: list[int] = []
+    for number, passage in enumerate(passages):
+        body = passage.text.partition("\n\n")[2]
+        parts = [f"{passage.title}: {part}" for part in sentences(body) if count_words(part) >= FEWEST_WORDS]
+        whole_too = [passage.text, *(parts if len(parts) > 1 else [])]
+        texts += whole_too
+        owners += [number] * len(whole_too)
+    return texts, owners
 
 
 def _found(source: str) -> list[tuple[Path, Path]]:

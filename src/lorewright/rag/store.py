@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Index:
-    """An open index. count: passages in it. stamp: embedding_model, dimension, chunks, chunker and what the writer added."""
+    """An open index. count: passages in it. stamp: embedding_model, dimension, chunks, vectors, chunker and the writer's own."""
 
     folder: Path
     stamp: Mapping[str, Any]
@@ -41,29 +41,47 @@ class Index:
     client: Any = field(repr=False)
 
     def search(self, vector: Vectors, top_k: int) -> list[Hit]:
-        """The passages nearest to the vector (dimension,), nearest first, at most top_k. Safe to call from several threads."""
-        found = self.collection.query(
-            query_embeddings=[vector], n_results=min(top_k, self.count), include=["documents", "metadatas", "distances"]
-        )
-        rows = zip(found["documents"][0], found["metadatas"][0], found["distances"][0], strict=True)
-        # Rounding can give a distance just below 0.
-        hits = [Hit(_passage(text, facts), max(0.0, float(distance))) for text, facts, distance in rows]
+        """The passages nearest to the vector (dimension,), nearest first, at most top_k. Safe to call from several threads.
+
+        A passage is as near as the nearest of its vectors.
+        """
+        nearest = self._nearest(vector, min(top_k, self.count))
+        found = self.collection.get(ids=list(nearest), include=["documents", "metadatas"])
+        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+        hits = [Hit(_passage(text, facts), nearest[name]) for name, text, facts in rows]
         return sorted(hits, key=lambda hit: hit.distance)
+
+    def _nearest(self, vector: Vectors, wanted: int) -> dict[str, float]:
+        """Row name of a passage -> its distance, for the `wanted` nearest passages."""
+        asked = wanted * 8
+        while True:
+            asked = min(asked, self.stamp["vectors"])
+            found = self.collection.query(query_embeddings=[vector], n_results=asked, include=["distances"])
+            nearest: dict[str, float] = {}
+            for name, distance in sorted(zip(found["ids"][0], found["distances"][0], strict=True), key=lambda row: row[1]):
+                nearest.setdefault(name.partition(".")[0], max(0.0, float(distance)))  # rounding can give just below 0
+            if len(nearest) >= wanted or asked == self.stamp["vectors"]:
+                return dict(list(nearest.items())[:wanted])
+            asked *= 4
 
     def close(self) -> None:
         self.client.close()
 
 
-def write_index(folder: Path, passages: Sequence[Passage], vectors: Vectors, stamp: Mapping[str, Any]) -> None:
+def write_index(
+    folder: Path, passages: Sequence[Passage], vectors: Vectors, stamp: Mapping[str, Any], owners: Sequence[int] | None = None
+) -> None:
     """Writes an index; the stamp comes last, so that a folder with a stamp is whole. The folder may be renamed afterwards.
 
-    vectors: float32 (len(passages), dimension). stamp: at least embedding_model; dimension, chunks and chunker are added.
+    vectors: float32 (n, dimension). owners: for each vector the number of its passage, in order, each passage at least once;
+    None where passages and vectors go together one by one. stamp: at least embedding_model; what is known here is added.
     Raises LorewrightError when there is nothing to index.
     """
     if not passages:
         raise LorewrightError("no passages to index", where=str(folder), remedy="put .md or .txt files with text into the lore folders")
-    if vectors.shape[0] != len(passages):
-        raise ValueError(f"{len(passages)} passages, {vectors.shape[0]} vectors")
+    owners = range(len(passages)) if owners is None else owners
+    if vectors.shape[0] != len(owners) or sorted(set(owners)) != list(range(len(passages))):
+        raise ValueError(f"{len(passages)} passages, {vectors.shape[0]} vectors, {len(owners)} owners")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STAMP).unlink(missing_ok=True)
     with _client(folder) as client:
@@ -71,15 +89,19 @@ def write_index(folder: Path, passages: Sequence[Passage], vectors: Vectors, sta
             client.delete_collection(COLLECTION)  # what an interrupted run left
         # Without embedding_function=None Chroma records a default that it would fetch from the network.
         collection = client.create_collection(COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None)
-        for start in range(0, len(passages), BATCH):
-            batch = passages[start : start + BATCH]
+        names = _row_names(owners)
+        whole = [row for row, name in enumerate(names) if "." not in name]
+        for rows in _batches(whole):
+            batch = [passages[owners[row]] for row in rows]
             collection.add(
-                ids=[f"{start + number:08d}" for number in range(len(batch))],
-                embeddings=vectors[start : start + BATCH],
+                ids=[names[row] for row in rows],
+                embeddings=vectors[rows],
                 documents=[passage.text for passage in batch],
                 metadatas=[_facts(passage) for passage in batch],
             )
-    added = {"dimension": int(vectors.shape[1]), "chunks": len(passages), "chunker": CHUNKER_VERSION}
+        for rows in _batches([row for row, name in enumerate(names) if "." in name]):
+            collection.add(ids=[names[row] for row in rows], embeddings=vectors[rows])
+    added = {"dimension": int(vectors.shape[1]), "chunks": len(passages), "vectors": len(owners), "chunker": CHUNKER_VERSION}
     _write_whole(folder / STAMP, json.dumps({**stamp, **added}, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -98,10 +120,26 @@ def open_index(folder: Path) -> Index:
     except Exception as problem:
         client.close()
         raise LorewrightError(f"the lore index cannot be read: {problem}", where=str(folder), remedy=AGAIN) from problem
-    if count != stamp["chunks"]:
+    if count != stamp["vectors"]:
         client.close()
-        raise LorewrightError(f"the index holds {count} passages, its stamp says {stamp['chunks']}", where=str(folder), remedy=AGAIN)
-    return Index(folder, stamp, count, collection, client)
+        raise LorewrightError(f"the index holds {count} vectors, its stamp says {stamp['vectors']}", where=str(folder), remedy=AGAIN)
+    return Index(folder, stamp, stamp["chunks"], collection, client)
+
+
+def _row_names(owners: Sequence[int]) -> list[str]:
+    """A passage's first vector carries its number, text and facts; its others are `number.1`, `number.2` …"""
+    seen: dict[int, int] = {}
+    names = []
+    for owner in owners:
+        count = seen.get(owner, 0)
+        seen[owner] = count + 1
+        names.append(f"{owner:08d}.{count}" if count else f"{owner:08d}")
+    return names
+
+
+def _batches(rows: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
 
 
 def _client(folder: Path) -> Any:
@@ -115,7 +153,7 @@ def _read_stamp(folder: Path) -> dict[str, Any]:
         raise LorewrightError("no lore index there", where=str(folder), remedy="ingest the lore first") from None
     except (OSError, ValueError) as problem:
         raise LorewrightError(f"its stamp cannot be read: {problem}", where=str(folder / STAMP), remedy=AGAIN) from None
-    if not isinstance(stamp, dict) or not {"embedding_model", "dimension", "chunks"} <= stamp.keys():
+    if not isinstance(stamp, dict) or not {"embedding_model", "dimension", "chunks", "vectors"} <= stamp.keys():
         raise LorewrightError("this is not the stamp of a lore index", where=str(folder / STAMP), remedy=AGAIN)
     return stamp
 

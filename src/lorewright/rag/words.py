@@ -37,6 +37,12 @@ def pack(text: str, limit: int) -> list[str]:
     return [piece for piece in packed if piece]
 
 
+def sentences(text: str) -> list[str]:
+    """Sentences, list items and table rows, without the white space around them; paragraph ends end one too."""
+    parts = (part.strip() for paragraph in _cut_after(PARAGRAPH_END, text) for part in _cut_after(SENTENCE_END, paragraph))
+    return [part for part in parts if part]
+
+
 def _pieces(text: str, limit: int) -> Iterator[str]:
     for paragraph in _cut_after(PARAGRAPH_END, text):
         if count_words(paragraph) <= limit:

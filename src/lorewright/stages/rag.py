@@ -7,6 +7,7 @@ import sys
 from lorewright import envs, process
 from lorewright.manifest import write_json
 from lorewright.plan import Step
+from lorewright.services import reachable
 from lorewright.stages.run import Launch, Run
 
 
@@ -15,7 +16,7 @@ def rag(step: Step, run: Run) -> Launch:
     settings = run.recipe.rag
     assert settings
     config = {
-        "upstream": f"http://{run.recipe.serve.host}:{run.recipe.serve.port}", "index": str(run.done["ingest"] / "index"),
+        "upstream": f"http://{reachable(run.recipe.serve.host)}:{run.recipe.serve.port}", "index": str(run.done["ingest"] / "index"),
         "embedding_model": settings.embedding_model, "top_k": settings.top_k, "max_distance": settings.max_distance,
         "host": settings.host, "port": settings.port, "recipe": run.recipe.name,
     }  # fmt: skip
