@@ -132,6 +132,16 @@ def test_the_system_python_alone_can_run_the_launcher_part(repo: Path, tmp_path:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_no_pip_and_no_uv_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LorewrightError, match=r"cannot fetch uv==.* with pip: no message; install your system's python3-pip"):
+        envs._uv()
+    (tmp_path / "uv").write_text("#!/bin/sh\n")
+    (tmp_path / "uv").chmod(0o755)
+    assert envs._uv() == str(tmp_path / "uv"), "one that the user has will do"
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("file", [*GPU_FILES])

@@ -73,7 +73,7 @@ def test_force_makes_it_again_and_keeps_the_old(make_recipe, run_of: RunOf, fake
     execute(run_of(file))
     forced = run_of(file)
     execute(forced, Choice(only=("train",), force=True))
-    assert actions(forced) == {"prepare": "skipped", "train": "made", "merge": "skipped"}
+    assert actions(forced) == {"prepare": "skipped", "train": "made"}
     assert len(list(forced.done["train"].parent.glob("*.replaced-*"))) == 1
 
 

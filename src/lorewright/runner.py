@@ -88,7 +88,7 @@ class _Runner:
 
     def all(self) -> None:
         skipping = bool(self.choice.first)
-        for step in self.run.plan.steps:
+        for step in self._reached():
             skipping = skipping and step.name != self.choice.first
             if step.kind == "service":
                 self._fingerprint(step)
@@ -96,6 +96,12 @@ class _Runner:
             self._artifact(step, make=self._wanted(step) and not skipping)
         for name in self.choice.services:
             self._service(self.run.plan.step(name), keep=True)
+
+    def _reached(self) -> tuple[Step, ...]:
+        """The plan up to the last stage that was asked for."""
+        steps = self.run.plan.steps
+        asked = [number for number, step in enumerate(steps) if step.name in self.choice.only]
+        return steps[: asked[-1] + 1] if asked else steps
 
     def _wanted(self, step: Step) -> bool:
         """Starting a service makes what it needs at once (an index), but never trains on the way."""

@@ -57,10 +57,14 @@ class Embedder:
     def passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """float32 (len(texts), dimension), rows of length 1. progress: called with (done, total) passages."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # Texts of like length together: a batch is padded to its longest.
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
         for start in range(0, len(texts), BATCH):
-            batch = list(texts[start : start + BATCH])
+            batch = order[start : start + BATCH]
             with self.lock:
-                vectors[start : start + BATCH] = self.model.encode_document(batch, show_progress_bar=False, normalize_embeddings=True)
+                vectors[batch] = self.model.encode_document(
+                    [texts[number] for number in batch], show_progress_bar=False, normalize_embeddings=True
+                )
             if progress:
                 progress(min(start + BATCH, len(texts)), len(texts))
         return vectors

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lorewright import envs, process
 from lorewright.manifest import write_whole
-from lorewright.plan import Step
+from lorewright.models.hub import commit
+from lorewright.plan import Step, is_folder
 from lorewright.stages.run import Facts, Run
 from lorewright.training.chart import draw_loss
 from lorewright.training.progress import Progress, curve, summary
@@ -40,6 +41,8 @@ def train(step: Step, run: Run) -> Facts:
         )  # fmt: skip
     draw_loss(curve(progress.points, "loss"), curve(progress.points, "eval_loss"), run.recipe.name, run.work / "loss.png")
     facts = summary(progress) | {"resumed_from_step": step_done}
+    if not is_folder(run.recipe.base_model):
+        facts["base_model_commit"] = commit(run.recipe.base_model)
     losses = f"loss {facts['first_loss']:.3f} -> {facts['final_loss']:.3f}" if "first_loss" in facts else "no loss was logged"
     return facts | {"said": f"{facts['steps']} steps, {losses}"}
 
