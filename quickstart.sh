@@ -3,5 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 echo "The base model of this quickstart has random weights: it shows every stage at work, and writes nonsense." >&2
-"$(./lorewright envs build core)/bin/python" models/make_tiny.py >/dev/null 2>&1
-LOREWRIGHT_ACCELERATOR=cpu ./lorewright run configs/starter.yaml "$@"
+core=$(./lorewright envs build core)
+"$core/bin/python" models/make_tiny.py >/dev/null
+exec env LOREWRIGHT_ACCELERATOR=cpu ./lorewright run configs/starter.yaml "$@"

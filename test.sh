@@ -5,7 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")"
 chosen='not long'
 case ${1:-} in --fast) chosen='not real and not long'; shift ;; --long) chosen=''; shift ;; esac
-dev=$(LOREWRIGHT_ENV=dev ./lorewright envs path dev)/bin
+dev=$(./lorewright envs build dev)/bin
 export PYTHONPATH=$PWD/src
-"$dev/ruff" check . && "$dev/ruff" format --check -q . && "$dev/mypy" && "$dev/lint-imports" --no-cache >/dev/null
+"$dev/ruff" check .
+"$dev/ruff" format --check -q .
+"$dev/mypy"
+"$dev/lint-imports" --no-cache >/dev/null || { "$dev/lint-imports" --no-cache; exit 1; }
 exec "$dev/python" -m pytest -m "$chosen" "$@"

@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "tiny"
     if not (target / "config.json").exists():
         main(target)

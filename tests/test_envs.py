@@ -32,7 +32,7 @@ def fake_uv(folder: Path, script: str) -> None:
     uv.chmod(0o755)
 
 
-VENV = 'for last; do :; done; [ "$1 $2" = "--no-progress venv" ] && mkdir -p "$last/bin"; : ; '
+VENV = 'for last; do :; done; [ "$1 $2" = "--no-progress venv" ] && mkdir -p "$last/bin" && : > "$last/bin/python"; : ; '
 
 
 def test_key_changes_with_accelerator_and_requirements(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +51,7 @@ def test_build_is_renamed_into_place(tmp_path: Path) -> None:
     assert env.path.parent == tmp_path / "lorewright" / "envs"
     calls = (tmp_path / "calls").read_text()
     assert "--no-deps" in calls
+    assert not list(env.path.parent.glob(".*building")), "built beside, then renamed"
     assert str(envs.REQUIREMENTS / "export.txt") in calls
     envs.ensure("export")
     assert (tmp_path / "calls").read_text() == calls, "a whole environment is not built again"

@@ -27,22 +27,41 @@ def tree(folder: Path) -> Path:
 
 def test_inputs_are_content_not_place(tmp_path: Path, hashes: Hashes) -> None:
     first, second = tree(tmp_path / "one" / "texts"), tree(tmp_path / "two" / "texts")
-    assert hashes.inputs((str(first),), (".txt", ".md")) == hashes.inputs((str(second),), (".txt", ".md"))
-    assert len(hashes.inputs((str(first),), (".txt", ".md"))) == 3, "hidden and foreign files do not count"
+    assert hashes.inputs((str(first),), ()) == hashes.inputs((str(second),), ())
+    assert len(hashes.inputs((str(first),), ())) == 3, "hidden and foreign files do not count"
     (second / "sub" / "c.md").write_text("changed")
-    assert hashes.inputs((str(first),), (".txt", ".md")) != hashes.inputs((str(second),), (".txt", ".md"))
+    assert hashes.inputs((str(first),), ()) != hashes.inputs((str(second),), ())
 
 
 def test_same_names_in_two_sources_do_not_hide_each_other(tmp_path: Path, hashes: Hashes) -> None:
     both = tuple(str(tree(tmp_path / name / "texts")) for name in ("one", "two"))
-    before = hashes.inputs(both)
+    before = hashes.inputs((), both)
     (tmp_path / "one" / "texts" / "a.txt").write_text("changed")
-    assert hashes.inputs(both) != before
+    assert hashes.inputs((), both) != before
 
 
 def test_globs_mean_their_matches(tmp_path: Path, hashes: Hashes) -> None:
     folder = tree(tmp_path / "texts")
-    assert [name.rsplit("/", 2)[-2] for name in hashes.inputs((str(folder / "*.txt"),))] == [".hidden.txt"[0:0] or "a.txt"]
+    assert list(hashes.inputs((str(folder / "*.txt"), str(folder / "*" / "?.txt")), ())) == ["0/texts/a.txt", "1/texts/sub/b.txt"]
+
+
+def test_every_match_of_a_glob_counts_even_with_one_name(tmp_path: Path, hashes: Hashes) -> None:
+    for book in ("one", "two"):
+        (tmp_path / book).mkdir()
+        (tmp_path / book / "chapter.txt").write_text(book)
+    before = hashes.inputs((str(tmp_path / "*" / "chapter.txt"),), ())
+    assert len(before) == 2
+    (tmp_path / "one" / "chapter.txt").write_text("changed")
+    assert hashes.inputs((str(tmp_path / "*" / "chapter.txt"),), ()) != before
+
+
+def test_a_folder_whose_name_looks_like_a_glob_is_itself(tmp_path: Path, hashes: Hashes) -> None:
+    folder = tree(tmp_path / "lore [draft]?")
+    assert len(hashes.inputs((str(folder),), ())) == 3
+    with pytest.raises(LorewrightError, match="no such file or folder"):
+        hashes.inputs((), (str(tmp_path / "gone"),))
+    with pytest.raises(LorewrightError, match="matches nothing"):
+        hashes.inputs((str(tmp_path / "*.epub"),), ())
 
 
 def test_a_file_is_read_once_until_it_changes(tmp_path: Path, hashes: Hashes) -> None:
@@ -51,7 +70,7 @@ def test_a_file_is_read_once_until_it_changes(tmp_path: Path, hashes: Hashes) ->
     before = hashes.file(file)
     hashes.save()
     again = Hashes.open(tmp_path / "hashes.json")
-    again.known[str(file)][2] = "remembered"
+    again.known[str(file)][3] = "remembered"
     assert again.file(file) == "remembered", "size and time are the same: not read again"
     file.write_bytes(b"secnd")
     os.utime(file, ns=(time.time_ns(), time.time_ns() + 10**9))

@@ -21,6 +21,40 @@ def run(code: str, folder: Path, **more: object) -> None:
     process.run([sys.executable, "-c", code], environment=os.environ, log=folder / "log.txt", folder=folder, **more)  # type: ignore[arg-type]
 
 
+def spawn(command: list[str], folder: Path, output: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    return process.spawn(command, os.environ, folder, output, lambda facts: None)
+
+
+def test_a_tool_begins_only_once_its_record_is_written(tmp_path: Path) -> None:
+    """Killed between the start and the record, we would leave a tool that nobody knows of."""
+    code = "import os, signal, subprocess; from pathlib import Path; from lorewright import process; process.spawn(['touch', 'begun'], os.environ, Path.cwd(), subprocess.DEVNULL, lambda facts: os.kill(os.getpid(), signal.SIGKILL))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == -signal.SIGKILL
+    time.sleep(0.3)
+    assert not (tmp_path / "begun").exists()
+
+    def full(facts: dict[str, object]) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        process.spawn(["touch", "begun"], os.environ, tmp_path, subprocess.DEVNULL, full)
+    time.sleep(0.2)
+    assert not (tmp_path / "begun").exists()
+
+
+def test_what_a_tool_leaves_running_is_not_waited_for_and_ended(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    lines: list[str] = []
+    run("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)", tmp_path, on_line=lines.append)
+    assert time.monotonic() - begun < 10
+    assert process.start_time(int(lines[0])) is None
+
+
+def test_a_tool_killed_by_the_system_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(LorewrightError, match=r"ended by signal 9\): the system ended the process"):
+        run("import os; os.kill(os.getpid(), 9)", tmp_path)
+
+
 def test_lines_come_as_they_are_written_and_returns_end_one(tmp_path: Path) -> None:
     lines: list[str] = []
     run(r"import sys; sys.stdout.write('one\rtwo\n\n'); sys.stderr.write('three\n')", tmp_path, on_line=lines.append)
@@ -52,14 +86,14 @@ def test_interrupt_ends_the_tool_and_its_children(tmp_path: Path) -> None:
 
 
 def test_a_tool_that_outlived_its_run_is_ended_before_the_next(tmp_path: Path) -> None:
-    orphan = process.spawn(["sleep", "60"], os.environ, tmp_path, subprocess.DEVNULL)
+    orphan = spawn(["sleep", "60"], tmp_path)
     (tmp_path / ".process.json").write_text(json.dumps(process.identity(orphan.pid)))
     run("print('next')", tmp_path)
     assert orphan.wait(timeout=5) == -signal.SIGTERM
 
 
 def test_a_reused_number_is_not_ended(tmp_path: Path) -> None:
-    stranger = process.spawn(["sleep", "60"], os.environ, tmp_path, subprocess.DEVNULL)
+    stranger = spawn(["sleep", "60"], tmp_path)
     try:
         record = process.identity(stranger.pid)
         for wrong in ({"started": record["started"] - 5}, {"boot": "another"}):
@@ -74,7 +108,7 @@ def test_a_reused_number_is_not_ended(tmp_path: Path) -> None:
 
 def test_what_ignores_the_request_is_forced(tmp_path: Path) -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
-    child = process.spawn([sys.executable, "-c", code], os.environ, tmp_path, subprocess.PIPE)
+    child = spawn([sys.executable, "-c", code], tmp_path, subprocess.PIPE)
     assert child.stdout and child.stdout.readline() == b"ready\n"
     begun = time.monotonic()
     assert process.end_group(process.identity(child.pid), patience=0.3)

@@ -268,3 +268,67 @@ def test_a_moved_runs_folder_is_still_whole(make_recipe, run_of: RunOf, fake_too
     execute(run)
     assert actions(run) == dict.fromkeys(ARTIFACTS, "skipped")
     assert run.paths.latest(run.plan.step("merge")).exists()
+
+
+def test_equal_recipes_under_two_names_are_two_servers(make_recipe, run_of: RunOf, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
+    one, two = run_of(make_recipe("one")), run_of(make_recipe("two"))
+    assert one.plan.step("serve").part != two.plan.step("serve").part, "each is served under its own name"
+
+
+def test_a_missing_base_model_is_told_before_anything_is_made(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe()
+    shutil.rmtree(tmp_path / "base")
+    with pytest.raises(LorewrightError, match=r"base: no such file or folder"):
+        execute(run_of(file))
+    assert calls(fake_tools) == []
+
+
+def test_a_moved_base_model_is_merged_from_its_new_place(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe()
+    execute(run_of(file), Choice(only=("prepare", "train")))
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(tmp_path / "base", tmp_path / "elsewhere" / "base")
+    run = run_of(file, f"base_model={tmp_path / 'elsewhere' / 'base'}")
+    execute(run)
+    assert actions(run) == {"prepare": "skipped", "train": "skipped", "merge": "made"}
+
+
+def test_an_orphaned_trainer_is_ended_before_its_checkpoints_are_judged(make_recipe, run_of: RunOf, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
+    from lorewright.manifest import write_json
+    from lorewright.runner import _Runner
+
+    run = run_of(make_recipe())
+    execute(run, Choice(only=("prepare",)))
+    runner = _Runner(run, Choice(only=("prepare",)))
+    runner.all()
+    partial = run.paths.partial(run.plan.step("train"), runner._fingerprint(run.plan.step("train")))
+    code = "import time; from pathlib import Path; c = Path('adapter/checkpoint-9'); c.mkdir(parents=True); (c / 'adapter_model.safetensors').write_bytes(b'0123456789'); time.sleep(60)"
+    partial.mkdir(parents=True)
+    orphan = process.spawn(
+        [sys.executable, "-c", code], os.environ, partial, subprocess.DEVNULL, lambda facts: write_json(partial / process.RECORD, facts)
+    )
+    while not (partial / "adapter/checkpoint-9/adapter_model.safetensors").exists():
+        assert orphan.poll() is None
+    execute(run_of(run.recipe.file))
+    process.reap(orphan.pid)
+    assert orphan.returncode == -15
+    assert [call["argv"][0] for call in calls(fake_tools)] == ["train", "merge-lora"]
+
+
+def test_a_proxy_in_the_environment_is_not_used_for_our_own_servers(
+    make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    file = make_recipe()
+    execute(run_of(file))
+    run = run_of(file)
+    try:
+        execute(run, Choice(services=("serve",)))
+    finally:
+        assert services.stop_service(run.paths.service(run.plan.step("serve")))
+
+
+def test_services_are_no_stages_of_a_run(make_recipe, run_of: RunOf, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(LorewrightError, match=r"serve is a service, not a stage of a run; start it with ./lorewright serve"):
+        execute(run_of(make_recipe()), Choice(only=("serve",)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from lorewright.errors import LorewrightError
+from lorewright.errors import LorewrightError, unreachable
 
 RETRIES = 3
 RETRIED = {429, 500, 502, 503, 504}
@@ -33,13 +33,18 @@ async def ask(base_url: str, model: str, question: str, **options: Any) -> Answe
     Raises LorewrightError with the server's own words.
     """
     body = {"model": model, "messages": [{"role": "user", "content": question}]} | options
-    async with httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0)) as client:
+    async with _client() as client:
         for attempt in range(RETRIES + 1):
             reply = await _post(client, f"{base_url}/chat/completions", body, last=attempt == RETRIES)
             if reply is not None:
                 return _answer(reply)
             await asyncio.sleep(0.5 * 2**attempt)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _client() -> httpx.AsyncClient:
+    """Proxies named in the environment are for the web, not for the server beside us."""
+    return httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0), trust_env=False)
 
 
 async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any], *, last: bool) -> httpx.Response | None:
@@ -51,7 +56,7 @@ async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any], *, la
             raise unreachable(url) from None
         return None
     except httpx.HTTPError as problem:
-        raise LorewrightError(f"the connection broke: {problem or type(problem).__name__}", where=url) from None
+        raise broken(url, problem) from None
     if reply.status_code in RETRIED and not last:
         return None
     if reply.status_code != 200:
@@ -70,7 +75,7 @@ async def stream(base_url: str, model: str, question: str, **options: Any) -> As
     """First the passages the proxy used (a list), then the answer's pieces as text."""
     body = {"model": model, "messages": [{"role": "user", "content": question}], "stream": True} | options
     url = f"{base_url}/chat/completions"
-    async with httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0)) as client:
+    async with _client() as client:
         try:
             async with client.stream("POST", url, json=body) as reply:
                 if reply.status_code != 200:
@@ -82,6 +87,8 @@ async def stream(base_url: str, model: str, question: str, **options: Any) -> As
                         yield _piece(line[6:], url)
         except httpx.ConnectError:
             raise unreachable(url) from None
+        except httpx.HTTPError as problem:
+            raise broken(url, problem) from None
 
 
 def _piece(data: str, url: str) -> str:
@@ -101,5 +108,7 @@ def said(text: str) -> str:
     return " ".join(str(text).split())[:300]
 
 
-def unreachable(url: str) -> LorewrightError:
-    return LorewrightError("nothing answers there", where=url, remedy="start it with ./lorewright serve RECIPE and ./lorewright rag RECIPE")
+def broken(url: str, problem: Exception) -> LorewrightError:
+    return LorewrightError(
+        f"the connection broke: {problem or type(problem).__name__}", where=url, remedy="ask again; ./lorewright status says what runs"
+    )

@@ -49,7 +49,7 @@ class Environment:
 
     @property
     def ready(self) -> bool:
-        return self.path.is_dir()
+        return (self.path / "bin" / "python").exists()  # a folder whose Python has been removed is no environment
 
     @property
     def python(self) -> str:
@@ -131,6 +131,7 @@ def _build(env: Environment) -> None:
     for file in requirement_files(env.name):
         install += ["-r", str(file)]
     _run(install + _torch_backend(env.name), env)
+    shutil.rmtree(env.path, ignore_errors=True)
     beside.rename(env.path)
 
 

@@ -20,6 +20,10 @@ class LorewrightError(Exception):
         return f"{place}{self.what}{after}"
 
 
+def unreachable(url: str) -> LorewrightError:
+    return LorewrightError("nothing answers there", where=url, remedy="start it with ./lorewright serve RECIPE and ./lorewright rag RECIPE")
+
+
 class RecipeError(LorewrightError):
     """All problems found in one recipe, one line each."""
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lorewright import __version__
 from lorewright.errors import LorewrightError
+from lorewright.plan import TEXT
+from lorewright.sources import source_files
 
 RECORD = "step.json"
 
@@ -53,6 +54,8 @@ def _sync_folder(folder: Path) -> None:
 
 def finish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
     """Makes a finished step visible: everything to disk, the record last, then the rename that says done."""
+    if not partial.is_dir():
+        raise LorewrightError("the folder this stage worked in is gone", where=str(partial), remedy="run again")
     for path in partial.rglob("*"):
         if path.is_file():
             with open(path, "rb") as file:
@@ -88,10 +91,10 @@ class Hashes:
 
     def file(self, path: Path) -> str:
         facts = path.stat()
-        stamp = [facts.st_size, facts.st_mtime_ns]
+        stamp = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
         entry = self.known.get(str(path))
-        if entry and entry[:2] == stamp:
-            return str(entry[2])
+        if entry and entry[:3] == stamp:
+            return str(entry[3])
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         self.known[str(path)] = [*stamp, found]
@@ -103,38 +106,27 @@ class Hashes:
             write_json(self.store, {path: entry for path, entry in self.known.items() if os.path.exists(path)})
             self.changed = False
 
-    def inputs(self, paths: tuple[str, ...], suffixes: tuple[str, ...] = ()) -> dict[str, str]:
-        """Content hash of every file that the paths mean, by position and name below it (a moved tree is the same tree)."""
-        found: dict[str, str] = {}
-        for number, path in enumerate(paths):
-            for place in sorted(glob.glob(path, recursive=True)) if _is_glob(path) else [path]:
-                found |= {f"{number}/{Path(place).name}/{name}": self.file(file) for name, file in _files(Path(place), suffixes)}
+    def inputs(self, texts: tuple[str, ...], files: tuple[str, ...]) -> dict[str, str]:
+        """Content hash of everything a step reads, by position and name below its root (a moved tree is the same tree).
+
+        texts: sources of which Markdown and text files count. files: files, or folders of which every visible file counts.
+        Raises LorewrightError for what is not there.
+        """
+        found = {}
+        for number, source in enumerate((*texts, *files)):
+            for root, file in source_files(source):
+                if number >= len(texts) or file.suffix.lower() in TEXT:
+                    found[f"{number}/{root.name}/{file.relative_to(root)}"] = self.file(file)
         return found
 
     def outputs(self, folder: Path, names: tuple[str, ...]) -> dict[str, str]:
         """Hashes of what a step promised to leave; a promise not kept is an error."""
         found: dict[str, str] = {}
         for name in names:
-            files = list(_files(folder / name, ()))
-            if not files:
+            if not (folder / name).exists():
                 raise LorewrightError(f"the stage ended without leaving {name}", where=str(folder))
-            found |= {f"{name}/{below}" if below else name: self.file(file) for below, file in files}
+            found |= {str(file.relative_to(folder)): self.file(file) for _, file in source_files(str(folder / name))}
         return found
-
-
-def _is_glob(path: str) -> bool:
-    return any(sign in path for sign in "*?[")
-
-
-def _files(place: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    """(name below the place, file) of a single file, or of a folder's visible files, sorted."""
-    if place.is_file():
-        yield "", place
-    for file in sorted(place.rglob("*")) if place.is_dir() else ():
-        below = file.relative_to(place)
-        visible = not any(part.startswith(".") for part in below.parts)
-        if visible and file.is_file() and (not suffixes or file.suffix.lower() in suffixes):
-            yield str(below), file
 
 
 class Manifest:

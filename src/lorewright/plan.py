@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lorewright.errors import LorewrightError
-from lorewright.recipe import Recipe
+from lorewright.recipe import Recipe, is_folder
 
 TEXT = (".md", ".txt")
 
@@ -25,8 +25,8 @@ class Step:
     """One thing to do.
 
     kind: an artifact is made once and kept; a service runs while something needs it.
-    part: the values of the recipe it depends on. inputs: files, folders or globs whose content it depends on.
-    suffixes: which files of an input folder count (all, when empty). outputs: what it leaves, relative to its folder.
+    part: the values of the recipe it depends on. texts: sources whose Markdown and text files it depends on.
+    files: files, or folders whose every file it depends on. outputs: what it leaves, relative to its folder.
     collection: the lore collection it belongs to, when its folder is shared by recipes.
     """
 
@@ -35,8 +35,8 @@ class Step:
     environment: str
     needs: tuple[str, ...] = ()
     part: Mapping[str, Any] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
-    suffixes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     collection: str = ""
     version: int = 1
@@ -75,46 +75,48 @@ def _prepare(recipe: Recipe) -> Step:
     part = asdict(recipe.data) | {"model": model_part(recipe)}
     del part["sources"]
     outputs = ("training.jsonl", "validation.jsonl", "style.json")
-    return Step("prepare", "artifact", "core", (), part, (*recipe.data.sources, *tokenizer), (*TEXT, ".json"), outputs)
+    return Step("prepare", "artifact", "core", (), part, recipe.data.sources, tokenizer, outputs)
 
 
 def _train(recipe: Recipe) -> Step:
     part = {"axolotl": recipe.axolotl, "model": model_part(recipe)}
     outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
-    return Step("train", "artifact", "train", ("prepare",), part, model_inputs(recipe), (), outputs)
+    return Step("train", "artifact", "train", ("prepare",), part, (), model_inputs(recipe), outputs)
 
 
 def _merge(recipe: Recipe) -> Step:
     part = {"model": model_part(recipe)}
-    return Step("merge", "artifact", "train", ("train",), part, model_inputs(recipe), (), ("merged",))
+    return Step("merge", "artifact", "train", ("train",), part, (), model_inputs(recipe), ("merged",))
 
 
 def _serve(recipe: Recipe) -> Step:
     trained = recipe.axolotl is not None
-    part = {"vllm": recipe.vllm or {}, "host": recipe.serve.host, "port": recipe.serve.port, "model": model_part(recipe)}
-    return Step("serve", "service", "serve", ("merge",) if trained else (), part, () if trained else model_inputs(recipe))
+    part = {
+        "name": recipe.name,
+        "vllm": recipe.vllm or {},
+        "host": recipe.serve.host,
+        "port": recipe.serve.port,
+        "model": model_part(recipe),
+    }
+    return Step("serve", "service", "serve", ("merge",) if trained else (), part, (), () if trained else model_inputs(recipe))
 
 
 def _ingest(recipe: Recipe) -> Step:
     assert recipe.rag
-    part = {"embedding_model": recipe.rag.embedding_model, "chunk_words": recipe.rag.chunk_words}
-    outputs = ("index",)
-    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, TEXT, outputs, recipe.rag.collection, version=2)
+    local = (recipe.rag.embedding_model,) if is_folder(recipe.rag.embedding_model) else ()
+    part = {"embedding_model": None if local else recipe.rag.embedding_model, "chunk_words": recipe.rag.chunk_words}
+    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, local, ("index",), recipe.rag.collection, version=2)
 
 
 def _rag(recipe: Recipe) -> Step:
     assert recipe.rag
     keys = ("top_k", "max_distance", "host", "port")
-    return Step("rag", "service", "core", ("serve", "ingest"), {key: getattr(recipe.rag, key) for key in keys})
+    part = {"name": recipe.name} | {key: getattr(recipe.rag, key) for key in keys}
+    return Step("rag", "service", "core", ("serve", "ingest"), part)
 
 
 def _query(recipe: Recipe) -> Step:
     return Step("query", "artifact", "core", ("rag",), {"questions": recipe.questions}, outputs=("answers.json",))
-
-
-def is_folder(base_model: str) -> bool:
-    """A base model given as a path has been made absolute by the recipe; anything else is a hub name."""
-    return base_model.startswith("/")
 
 
 def model_part(recipe: Recipe) -> dict[str, Any]:

@@ -7,6 +7,7 @@ record with the process's start time: a number that the system has given to anot
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import time
@@ -29,14 +30,16 @@ SILENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
 }
 TAIL_LINES = 15
+RECORD = ".process.json"
 # Our own children must be waited for, or they stay in the process table when they end.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def tool_environment(env: Environment, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment variables for a tool that runs in one of our environments."""
+def tool_environment(env: Environment | None, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment variables for a tool that runs in one of our environments; None for the one we run in."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
-    return kept | SILENT | {"PATH": env.command_path(), "PYTHONUNBUFFERED": "1"} | dict(extra or {})
+    path = {"PATH": env.command_path()} if env else {}
+    return kept | SILENT | path | {"PYTHONUNBUFFERED": "1"} | dict(extra or {})
 
 
 def run(
@@ -48,46 +51,72 @@ def run(
     on_line: gets each line of output (a carriage return ends one too).
     Raises LorewrightError with the last lines, and the remedy when the failure is a known one.
     """
-    record = folder / ".process.json"
+    record = folder / RECORD
     end_leftover(record)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as sink:
         start = sink.tell()
-        child = spawn(command, environment, folder, subprocess.PIPE)
-        write_json(record, identity(child.pid) | {"command": command})
+        child = spawn(command, environment, folder, subprocess.PIPE, lambda facts: write_json(record, facts | {"command": command}))
+        facts = identity(child.pid)
         try:
             _pump(child, sink, on_line)
-        except BaseException:
-            end_group(identity(child.pid))
+        finally:
+            end_group(facts)  # also what a tool that ended well has left running
             reap(child.pid)
-            raise
     record.unlink(missing_ok=True)
     if child.returncode:
-        raise failure(f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed (exit {child.returncode})", log, start)
+        what = f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed ({_ending(child.returncode)})"
+        raise failure(what, log, start)
 
 
-def spawn(command: list[str], environment: Mapping[str, str], folder: Path, output: Any) -> subprocess.Popen[bytes]:
-    """Starts a tool in a session of its own; output: where its output and errors go."""
+def _ending(code: int) -> str:
+    return f"ended by signal {-code}" if code < 0 else f"exit {code}"
+
+
+# The tool waits for a word from us, which comes once its record is written: no moment's kill leaves a tool that no record names.
+GATE = 'read -r go || exit 1; exec "$@" </dev/null'
+
+
+def spawn(
+    command: list[str], environment: Mapping[str, str], folder: Path, output: Any, keep: Callable[[dict[str, Any]], None]
+) -> subprocess.Popen[bytes]:
+    """Starts a tool in a session of its own.
+
+    output: where its output and errors go. keep: writes the record of who it is, before it begins.
+    """
     child = subprocess.Popen(
-        command, env=dict(environment), cwd=folder, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        ["/bin/sh", "-c", GATE, "sh", *command], env=dict(environment), cwd=folder, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
     )  # fmt: skip
+    assert child.stdin
+    with child.stdin as gate:  # closed without a word, the tool never begins
+        try:
+            keep(identity(child.pid))
+            gate.write(b"go\n")
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
     _children[child.pid] = child
     return child
 
 
 def _pump(child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], None] | None) -> None:
+    """Passes output on until the tool has ended; something it left running may hold the pipe open and is not waited for."""
     assert child.stdout
     rest = b""
     with child.stdout as output:
-        while piece := os.read(output.fileno(), 65536):
+        while True:
+            ready, _, _ = select.select([output], [], [], 0.2)
+            piece = os.read(output.fileno(), 65536) if ready else b""
+            if not piece and (ready or child.poll() is not None):
+                return
             sink.write(piece)
             sink.flush()
             *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
             for line in lines:
                 if on_line and line.strip():
                     on_line(line.decode(errors="replace"))
-    reap(child.pid)
 
 
 def failure(what: str, log: Path, start: int = 0) -> LorewrightError:
@@ -96,7 +125,7 @@ def failure(what: str, log: Path, start: int = 0) -> LorewrightError:
         file.seek(start)
         text = file.read().decode(errors="replace").replace("\r", "\n")
     lines = [line[:300] for line in text.splitlines() if line.strip()]
-    known = diagnose(text)
+    known = diagnose(f"{text}\n{what}")
     said = f"{what}: {known.what}" if known else what
     return LorewrightError(
         said, where=str(log), remedy=known.do if known else "the lines above are the end of its log", tail=tuple(lines[-TAIL_LINES:])

@@ -54,7 +54,7 @@ REMEDIES = (
         "check the vllm: section; ./lorewright validate lists what it knows",
     ),
     Remedy(
-        r"Killed|exit code -9|signal 9",
+        r"\bKilled\b|exit code -9|ended by signal 9",
         "the system ended the process, most often because memory ran out",
         "close other programs or choose a smaller model",
     ),

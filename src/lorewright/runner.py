@@ -41,8 +41,10 @@ def execute(run: Run, choice: Choice | None = None) -> Path:
     """
     choice = choice or Choice()
     for name in (choice.first, *choice.only):
-        if name:
-            run.plan.step(name)
+        if name and run.plan.step(name).kind == "service":
+            raise LorewrightError(
+                f"{name} is a service, not a stage of a run", remedy=f"start it with ./lorewright {name} {shown(run.recipe.file)}"
+            )
     with locked(run.paths):
         runner = _Runner(run, choice)
         try:
@@ -75,6 +77,18 @@ def locked(paths: Paths) -> Iterator[None]:
         lock.write(f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}\n")
         lock.flush()
         yield
+
+
+def is_locked(paths: Paths) -> bool:
+    """Whether a run of the recipe is going on."""
+    if not paths.lock.exists():
+        return False
+    with open(paths.lock) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 class _Runner:
@@ -129,7 +143,7 @@ class _Runner:
         if step.name not in self.prints:
             parts: dict[str, Any] = {
                 "stage": step.name, "version": step.version, "part": step.part, "environment": envs.locate(step.environment).key,
-                "inputs": self.hashes.inputs(step.inputs, step.suffixes), "needs": {need: self.digests[need] for need in step.needs},
+                "inputs": self.hashes.inputs(step.texts, step.files), "needs": {need: self.digests[need] for need in step.needs},
             }  # fmt: skip
             self.prints[step.name] = digest(parts)
         if step.kind == "service":
@@ -168,11 +182,31 @@ class _Runner:
         for need in step.needs:
             if self.run.plan.step(need).kind == "service":
                 self._service(self.run.plan.step(need), keep=False)
+        if step.environment != "core":  # the one we run in
+            envs.ensure(step.environment)
+        with self._alone(step, folder):
+            if folder.exists() and not self.choice.force:  # another recipe has made it while we waited
+                self._take(step, folder, read_json(folder / RECORD))
+            else:
+                self._work(step, fingerprint, folder)
+
+    @contextlib.contextmanager
+    def _alone(self, step: Step, folder: Path) -> Iterator[None]:
+        """Recipes share a collection: one at a time makes its index. Other steps are guarded by the recipe's own lock."""
+        if not step.collection:
+            yield
+            return
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(folder.parent / "lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _work(self, step: Step, fingerprint: str, folder: Path) -> None:
         partial = self.run.paths.partial(step, fingerprint)
+        process.end_leftover(partial / process.RECORD)
         if self.choice.force and partial.exists():
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
-        envs.ensure(step.environment)
         self.run.work = partial
         begun = time.monotonic()
         self.manifest.step(step.name, action="running", fingerprint=fingerprint)
@@ -189,7 +223,7 @@ class _Runner:
         env = envs.locate(step.environment)
         return {
             "stage": step.name, "version": step.version, "fingerprint": fingerprint, "digest": digest(outputs), "outputs": outputs,
-            "inputs": self.hashes.inputs(step.inputs, step.suffixes), "needs": {need: self.digests[need] for need in step.needs},
+            "inputs": self.hashes.inputs(step.texts, step.files), "needs": {need: self.digests[need] for need in step.needs},
             "part": step.part, "environment": f"{env.name}-{env.key}", "lorewright": __version__, "seconds": seconds, "facts": facts,
         }  # fmt: skip
 

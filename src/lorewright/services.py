@@ -33,11 +33,10 @@ def start_service(
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
+    whole = dict(facts) | {"log": str(log), "command": command, "since": time.time()}
     with open(log, "wb") as sink:
-        child = spawn(command, environment, log.parent, sink)
-    whole = dict(facts) | identity(child.pid) | {"log": str(log), "command": command, "since": time.time()}
-    write_json(record, whole)
-    return whole
+        child = spawn(command, environment, log.parent, sink, lambda identity: write_json(record, whole | identity))
+    return whole | identity(child.pid)
 
 
 def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -> None:
@@ -46,10 +45,10 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
     timeout: seconds. Raises LorewrightError with the log's end when the process dies or the time is over.
     """
     begun = time.monotonic()
-    url = f"http://{reachable(str(record['host']))}:{record['port']}{path}"
+    url = f"{base_url(str(record['host']), int(record['port']))}{path}"
     log = Path(str(record["log"]))
     while True:
-        if answers(url):
+        if fetch(url, timeout=2.0) is not None:
             return
         waited = time.monotonic() - begun
         if not members(record):
@@ -61,9 +60,23 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
         time.sleep(0.2)
 
 
-def reachable(host: str) -> str:
+def base_url(host: str, port: int) -> str:
     """Where a server bound to `host` is met from this machine."""
-    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 (a comparison, nothing is bound)
+    near = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 (a comparison, nothing is bound)
+    return f"http://[{near}]:{port}" if ":" in near else f"http://{near}:{port}"
+
+
+# A proxy named in the environment is for the web, not for the server beside us.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def fetch(url: str, timeout: float = 5.0) -> str | None:
+    """What a server of ours answers to a GET; None when it does not answer with success."""
+    try:
+        with _direct.open(url, timeout=timeout) as reply:
+            return str(reply.read().decode())
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
 
 
 def _last_line(log: Path) -> str:
@@ -71,15 +84,6 @@ def _last_line(log: Path) -> str:
         file.seek(max(0, log.stat().st_size - 2000))
         lines = file.read().decode(errors="replace").splitlines()
     return lines[-1][-60:] if lines else ""
-
-
-def answers(url: str, timeout: float = 2.0) -> bool:
-    """Whether a GET is answered with success."""
-    try:
-        with urllib.request.urlopen(url, timeout=timeout) as reply:  # noqa: S310 (our own http address)
-            return bool(200 <= reply.status < 300)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
 
 
 def running(record: Path) -> dict[str, Any] | None:

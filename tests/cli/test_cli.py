@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lorewright.cli import VERBS, parser
+from lorewright.process import end_group, members
 
 Lorewright = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -113,3 +115,45 @@ def test_serve_door_takes_positions(repo: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.strip() == '--set serve.port=banana: serve.port: expected integer, got "banana"'
+
+
+def test_a_runs_folder_that_cannot_be_is_one_line(lorewright: Lorewright, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = lorewright("prepare", "configs/starter.yaml", "--runs", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("Not a directory; finished stages are kept, mend it and run again")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_the_run_and_what_it_started(make_recipe, fake_tools: Path, tmp_path: Path, number: signal.Signals, repo: Path) -> None:  # type: ignore[no-untyped-def]
+    settings = os.environ | {"PYTHONPATH": str(repo / "src"), "FAKE_AXOLOTL": "hang"}
+    command = [sys.executable, "-m", "lorewright.cli", "run", str(make_recipe()), "--runs", str(tmp_path / "runs")]
+    runner = subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True)
+    train = tmp_path / "runs" / "small" / "train"
+    while not list(train.glob("*.partial/adapter/checkpoint-1/trainer_state.json")):
+        assert runner.poll() is None
+    tool = json.loads(next(train.glob("*.partial/.process.json")).read_text())
+    status = subprocess.run([*command[:3], "status", "--runs", str(tmp_path / "runs")], env=settings, capture_output=True, text=True).stdout
+    assert "small: running" in status
+    runner.send_signal(number)
+    _, said = runner.communicate(timeout=30)
+    assert runner.returncode == 130
+    assert "interrupted; finished stages are kept" in said
+    assert members(tool) == []
+
+
+def test_status_tells_a_run_that_was_cut_off(make_recipe, fake_tools: Path, tmp_path: Path, repo: Path) -> None:  # type: ignore[no-untyped-def]
+    settings = os.environ | {"PYTHONPATH": str(repo / "src"), "FAKE_AXOLOTL": "hang"}
+    words = [sys.executable, "-m", "lorewright.cli"]
+    runner = subprocess.Popen(
+        [*words, "run", str(make_recipe()), "--runs", str(tmp_path / "runs")], env=settings, stderr=subprocess.DEVNULL
+    )
+    train = tmp_path / "runs" / "small" / "train"
+    while not list(train.glob("*.partial/adapter/checkpoint-1/trainer_state.json")):
+        assert runner.poll() is None
+    runner.kill()
+    runner.wait()
+    status = subprocess.run([*words, "status", "--runs", str(tmp_path / "runs")], env=settings, capture_output=True, text=True).stdout
+    end_group(json.loads(next(train.glob("*.partial/.process.json")).read_text()))
+    assert "small: was cut off; the same command goes on" in status

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lorewright.data.clean import clean, paragraphs
-from lorewright.data.extract import extract, manuscript_files
+from lorewright.data.extract import extract
 
 
 @pytest.mark.req("F3", "R3")
@@ -35,7 +35,7 @@ def test_sources_are_files_folders_and_globs_each_file_once(tmp_path: Path) -> N
     for name in ("a.txt", "b.txt", "c.md"):
         (tmp_path / name).write_text(name)
     sources = [str(tmp_path / "b.txt"), str(tmp_path / "*.txt"), str(tmp_path)]
-    assert [name for name, _ in manuscript_files(sources)] == ["b.txt", "a.txt", "c.md"]
+    assert [document.name for document in extract(sources)[0]] == ["b.txt", "a.txt", "c.md"]
 
 
 def test_a_named_file_of_a_foreign_kind_is_refused_in_words(tmp_path: Path) -> None:
@@ -54,3 +54,15 @@ def test_hard_wrapped_lines_are_joined_and_verse_is_not() -> None:
     wrapped = "A line that was wrapped by an editor at some width\nand goes on here to its end."
     verse = "O rose,\nthou art sick."
     assert paragraphs(f"{wrapped}\n\n{verse}") == [wrapped.replace("\n", " "), verse]
+
+
+def test_a_scene_between_two_rules_is_no_front_matter(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\nShe left.\n\n---\n\nHe stayed.")
+    (tmp_path / "b.md").write_text("Chapter One\n===========\n\nIt rained.\n---\nIt stopped.\n")
+    first, second = extract([str(tmp_path)])[0]
+    assert clean(first.text) == "* * *\n\nShe left.\n\n* * *\n\nHe stayed."
+    assert (second.title, "It stopped." in second.text) == ("Chapter One", True)
+
+
+def test_a_break_inside_a_block_parts_paragraphs() -> None:
+    assert paragraphs(clean("Text here.\n***\nNext scene.")) == ["Text here.", "* * *", "Next scene."]

@@ -98,6 +98,8 @@ def test_nothing_to_hold_out() -> None:
     assert hold_out(passages_of(2, 1), 0.1, 1)[1] == []
     assert hold_out(passages_of(3, 4), 0.0, 1)[1] == []
     assert len(hold_out(passages_of(2, 4), 0.5, 1)[0]) == 4
+    training, validation = hold_out(passages_of(1, 3), 0.5, 1)
+    assert (len(training), len(validation)) == (1, 1), "something is always left to train on"
 
 
 @pytest.mark.req("F3")

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorewright.errors import LorewrightError
-from lorewright.rag.chunk import Passage, lore_files, read_passages, searchable, sections
+from lorewright.rag.chunk import Passage, read_passages, searchable, sections
 from lorewright.rag.words import count_words
 
 ELARA = """---\r
@@ -54,15 +53,6 @@ def test_passages_know_their_category_title_and_heading(lore: Path) -> None:
     ]
 
 
-def test_sources_are_files_folders_or_globs_and_each_file_counts_once(lore: Path) -> None:
-    elara, ice = lore / "characters/elara.md", lore / "worldbuilding/sea/ice.txt"
-    assert lore_files([str(elara), str(lore)])[:2] == [(elara, elara.parent), (lore / "notes.md", lore)]
-    assert lore_files([f"{lore}/**/*.txt"]) == [(ice, lore)]
-    assert lore_files([f"{lore}/char*"]) == [(elara, lore)]
-    with pytest.raises(LorewrightError, match="name a file, a folder or a glob"):
-        lore_files([f"{lore}/nothing/*.md"])
-
-
 def test_front_matter_names_the_category(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("---\ncategory: places\n---\nText")
     assert read_passages([str(tmp_path)], 50)[0][0].category == "places"
@@ -77,7 +67,7 @@ def test_bad_files_are_reported_and_the_others_used(lore: Path) -> None:
     passages, problems = read_passages([str(lore)], 50)
     reported = {file.name: reason for file, reason in problems}
     assert set(reported) == {"latin.md", "utf16.md", "empty.md", "broken.md"}
-    assert "not UTF-8 (byte 0xe9 at 3)" in reported["latin.md"]
+    assert "not UTF-8 text (byte 3)" in reported["latin.md"]
     assert {passage.source for passage in passages} == {"characters/elara.md", "worldbuilding/sea/ice.txt", "notes.md", "broken.md"}
     assert "broken\n\nStill used." in [passage.text for passage in passages]
 

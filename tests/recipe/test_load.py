@@ -90,6 +90,34 @@ def test_owned_keys_say_where_to_set_them(make_recipe, key: str) -> None:  # typ
     assert any(re.search(rf"axolotl\.{key}: belongs to lorewright; \w+", text) for text in line)
 
 
+def test_a_problem_is_told_where_the_child_wrote_it(tmp_path: Path, make_recipe) -> None:  # type: ignore[no-untyped-def]
+    make_recipe("base")
+    child = tmp_path / "child.yaml"
+    child.write_text("extends: base.yaml\nrecipe: child\naxolotl:\n  lora_r: many\n")
+    assert problems(child) == [f'{child}:4: axolotl.lora_r: expected integer, got "many"']
+
+
+@pytest.mark.parametrize(("override", "said"), [
+    ("data={1: 2}", "a key must be text"), ("extends=x.yaml", "extends is read before --set"),
+    ("recipe=services", "is a folder that all recipes share"), ("vllm.api_key=secret", "a secret stands in the environment"),
+    ("questions=[*a]", "is not a YAML value"),
+])  # fmt: skip
+def test_overrides_are_read_as_strictly_as_files(make_recipe, override: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    assert any(said in line for line in problems(make_recipe(), override))
+
+
+def test_a_date_is_text(make_recipe) -> None:  # type: ignore[no-untyped-def]
+    assert load(make_recipe(), ("recipe=2026-01-01",)).name == "2026-01-01"
+
+
+def test_a_name_at_the_end_of_an_address_is_no_revision(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from lorewright.recipe import split_revision
+
+    assert split_revision("/home/jane@corp.com/model") == ("/home/jane@corp.com/model", "")
+    assert split_revision("org/model@v2") == ("org/model", "v2")
+    assert split_revision("org/model") == ("org/model", "")
+
+
 def test_merge_keys_and_anchors_work(tmp_path: Path, make_recipe) -> None:  # type: ignore[no-untyped-def]
     make_recipe()
     file = tmp_path / "anchors.yaml"

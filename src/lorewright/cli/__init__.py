@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -13,6 +14,8 @@ from typing import NoReturn
 from lorewright import __version__
 from lorewright.errors import LorewrightError, RecipeError
 
+# What a disk or a folder's owner refuses is no bug of ours.
+NOT_OURS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EMFILE)
 # verb -> (module of this package, what it does)
 VERBS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "check recipes; every problem in one line with file and line"),
@@ -57,7 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     module.configure(verb)
     given = verb.parse_args(words[1:])
     given.verb = chosen.verb
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means to go on
+            signal.signal(number, _interrupt)
     try:
         _read_dotenv()
         code: int = module.main(given)
@@ -71,6 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in NOT_OURS:
+            raise
+        print(f"{error.filename or 'the system'}: {error.strerror}; finished stages are kept, mend it and run again", file=sys.stderr)
     return 1
 
 

@@ -7,12 +7,11 @@ import json
 import re
 import sys
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 
 from lorewright.cli.arguments import add_runs
-from lorewright.errors import LorewrightError
+from lorewright.errors import unreachable
+from lorewright.services import fetch
 
 GAUGES = {
     "vllm:num_requests_running": "running",
@@ -54,13 +53,10 @@ def main(given: argparse.Namespace) -> int:
 
 
 def _get(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 (our own http address)
-            return str(reply.read().decode())
-    except (urllib.error.URLError, OSError):
-        raise LorewrightError(
-            "nothing answers there", where=url, remedy="start it with ./lorewright serve RECIPE or ./lorewright rag RECIPE"
-        ) from None
+    text = fetch(url)
+    if text is None:
+        raise unreachable(url)
+    return text
 
 
 def _get_json(url: str) -> dict[str, Any]:

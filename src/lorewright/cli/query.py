@@ -10,7 +10,7 @@ from typing import Any
 from lorewright.chat import stream
 from lorewright.cli.arguments import add_recipe, recipe_of
 from lorewright.errors import LorewrightError
-from lorewright.services import reachable
+from lorewright.services import base_url
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def main(given: argparse.Namespace) -> int:
     options: dict[str, Any] = {"max_tokens": given.max_tokens, "temperature": given.temperature}
     if given.no_lore:
         options["lore"] = False
-    asyncio.run(_ask(f"http://{reachable(recipe.rag.host)}:{recipe.rag.port}/v1", recipe.name, given.question, options))
+    asyncio.run(_ask(f"{base_url(recipe.rag.host, recipe.rag.port)}/v1", recipe.name, given.question, options))
     return 0
 
 

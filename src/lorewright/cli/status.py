@@ -11,7 +11,7 @@ from lorewright.cli.arguments import add_recipe
 from lorewright.manifest import latest_manifest
 from lorewright.plan import Paths
 from lorewright.recipe import load
-from lorewright.runner import shown
+from lorewright.runner import is_locked, shown
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -24,8 +24,14 @@ def main(given: argparse.Namespace) -> int:
     if not names:
         print(f"nothing has been run yet in {shown(runs)}; start with ./quickstart.sh")
     for name in names:
-        record = latest_manifest(Paths(runs, name).manifests)
-        _show_run(name, record) if record else print(f"{name}: not run yet")
+        paths = Paths(runs, name)
+        record = latest_manifest(paths.manifests)
+        if not record:
+            print(f"{name}: not run yet")
+            continue
+        if record["status"] == "running" and not is_locked(paths):
+            record["status"] = "was cut off; the same command goes on"
+        _show_run(name, record)
     for record_file in sorted((runs / "services").glob("*.json")):
         facts = services.running(record_file)
         if facts:

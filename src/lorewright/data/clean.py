@@ -13,7 +13,7 @@ def clean(text: str) -> str:
     """Paragraphs separated by one blank line, scene breaks as `* * *`, NFC, no control characters."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) != "Cc")
-    text = _BREAK_LINE.sub(SCENE_BREAK, text)
+    text = _BREAK_LINE.sub(f"\n\n{SCENE_BREAK}\n\n", text)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 

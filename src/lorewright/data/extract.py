@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from lorewright.data.front_matter import split_front_matter
+from lorewright.data.text_file import read_text, reason
+from lorewright.sources import all_files
 
 SUFFIXES = (".md", ".txt")
 
@@ -28,55 +31,37 @@ class Refused:
     reason: str
 
 
-def manuscript_files(sources: Sequence[str]) -> list[tuple[str, Path]]:
-    """(name, file) of every text and Markdown file that the sources mean: files, folders (searched whole) or globs; sorted."""
-    found: dict[Path, str] = {}
-    for source in sources:
-        for place in map(Path, sorted(glob.glob(source, recursive=True)) if re.search(r"[*?\[]", source) else [source]):
-            if place.is_file():
-                found.setdefault(place, place.name)
-            for file in sorted(place.rglob("*")) if place.is_dir() else ():
-                below = file.relative_to(place)
-                if file.suffix.lower() in SUFFIXES and file.is_file() and not any(part.startswith(".") for part in below.parts):
-                    found.setdefault(file, str(below))
-    return [(name, file) for file, name in found.items()]
-
-
 def extract(sources: Sequence[str]) -> tuple[list[Document], list[Refused]]:
-    """Every readable document, and every file that was refused; one bad file never stops the others."""
+    """Every readable document, and every visible file that was refused; one bad file never stops the others.
+
+    sources: files, folders (searched whole) or globs; a file that two of them mean counts once.
+    """
     documents: list[Document] = []
     refused: list[Refused] = []
-    for name, file in manuscript_files(sources):
-        if file.suffix.lower() not in SUFFIXES:
-            refused.append(Refused(file, f"{file.suffix or 'no'} files are not read; text (.txt) and Markdown (.md) are"))
-            continue
-        try:
-            text = _decode(file.read_bytes())
-        except (OSError, UnicodeError) as problem:
-            refused.append(Refused(file, _reason(problem)))
-            continue
-        title, body = _split_title(text) if file.suffix.lower() == ".md" else ("", text)
-        if body.strip():
-            documents.append(Document(name, title, body))
-        else:
-            refused.append(Refused(file, "holds no text"))
+    for root, file in all_files(sources):
+        made = _read(file, str(file.relative_to(root)))
+        (documents if isinstance(made, Document) else refused).append(made)  # type: ignore[arg-type]
     return documents, refused
 
 
-def _decode(raw: bytes) -> str:
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16")
-    return raw.decode("utf-8-sig")
-
-
-def _reason(problem: OSError | UnicodeError) -> str:
-    if isinstance(problem, UnicodeDecodeError):
-        return f"is not UTF-8 text (byte {problem.start}); save it as UTF-8"
-    return str(getattr(problem, "strerror", None) or problem)
+def _read(file: Path, name: str) -> Document | Refused:
+    if file.suffix.lower() not in SUFFIXES:
+        return Refused(file, f"{file.suffix or 'such'} files are not read; text (.txt) and Markdown (.md) are")
+    try:
+        text = read_text(file)
+    except (OSError, ValueError) as problem:
+        return Refused(file, reason(problem))
+    title, body = _split_title(text) if file.suffix.lower() == ".md" else ("", text)
+    return Document(name, title, body) if body.strip() else Refused(file, "holds no text")
 
 
 def _split_title(text: str) -> tuple[str, str]:
-    """Markdown's front matter and heading lines are not prose: the first heading becomes the title."""
-    text = re.sub(r"\A---\r?\n.*?\r?\n---\r?\n", "", text, count=1, flags=re.DOTALL)
-    headings = re.findall(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", text, flags=re.MULTILINE)
-    return (headings[0].strip() if headings else ""), re.sub(r"^#{1,6}[ \t]+.*$", "", text, flags=re.MULTILINE)
+    """Markdown's front matter and heading lines are not prose: the first heading becomes the title.
+
+    A block between two `---` that is no front matter is a scene, and stays.
+    """
+    _, rest, problem = split_front_matter(text)
+    body = text if problem else rest
+    body = re.sub(r"^(?=\S)(.+)\n(?:={3,}|-{3,})[ \t]*$", r"# \1", body, flags=re.MULTILINE)  # underlined headings
+    headings = re.findall(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", body, flags=re.MULTILINE)
+    return (headings[0].strip() if headings else ""), re.sub(r"^#{1,6}[ \t]+.*$", "", body, flags=re.MULTILINE)

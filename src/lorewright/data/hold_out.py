@@ -17,7 +17,7 @@ def hold_out(passages: list[Passage], share: float, seed: int) -> tuple[list[Pas
     if share == 0 or len(passages) < 3:
         return passages, []
     if len(documents) == 1:
-        kept = max(1, round(len(passages) * share))
+        kept = min(max(1, round(len(passages) * share)), len(passages) - 2)  # the gap and one to train on stay
         return passages[: -kept - 1], passages[-kept:]
     wanted = share * sum(len(passage.text) for passage in passages)
     chosen = _drawn(passages, documents, wanted, seed)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.errors import LorewrightError
+from lorewright.recipe import is_folder, split_revision
 
 
 def measure(unit: str, base_model: str) -> Callable[[str], int]:
@@ -32,8 +33,8 @@ def measure(unit: str, base_model: str) -> Callable[[str], int]:
 def _tokenizer(base_model: str) -> Any:
     from tokenizers import Tokenizer
 
-    name, _, revision = base_model.partition("@")
-    if name.startswith("/"):
+    name, revision = split_revision(base_model)
+    if is_folder(name):
         file = Path(name) / "tokenizer.json"
         if not file.exists():
             gone = "no such model folder" if not Path(name).exists() else "the model folder has no tokenizer.json"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorewright.errors import LorewrightError
-from lorewright.rag.frontmatter import split_front_matter
+from lorewright.data.front_matter import split_front_matter
+from lorewright.data.text_file import read_text, reason
 from lorewright.rag.words import count_words, pack, sentences
+from lorewright.sources import all_files
 
 CHUNKER_VERSION = 2  # goes into an index's stamp: raise it when the same files would give other passages
 SUFFIXES = (".md", ".txt")
@@ -46,19 +46,6 @@ class Section:
         return self.path[-1][0] if self.path else 0
 
 
-def lore_files(sources: Sequence[str]) -> list[tuple[Path, Path]]:
-    """(file, root it was found under) of every lore file, each once, in the sources' order and sorted within one.
-
-    sources: absolute files, folders (searched through for .md and .txt, hidden ones skipped) or globs.
-    Raises LorewrightError for a source that is not there.
-    """
-    found: dict[Path, Path] = {}
-    for source in sources:
-        for file, root in _found(source):
-            found.setdefault(file, root)
-    return list(found.items())
-
-
 def read_passages(sources: Sequence[str], chunk_words: int) -> tuple[list[Passage], list[tuple[Path, str]]]:
     """All passages of the sources, and (file, what is wrong with it) of those that could not be used in full.
 
@@ -66,18 +53,20 @@ def read_passages(sources: Sequence[str], chunk_words: int) -> tuple[list[Passag
     """
     passages: list[Passage] = []
     problems: list[tuple[Path, str]] = []
-    for file, root in lore_files(sources):
+    for root, file in all_files(sources):
+        if file.suffix.lower() not in SUFFIXES:
+            continue
         try:
-            text = _read(file)
+            text = read_text(file)
         except (OSError, ValueError) as problem:
-            problems.append((file, str(problem)))
+            problems.append((file, reason(problem)))
             continue
         found, problem_of_front_matter = _passages(text, file, root, chunk_words)
         passages += found
         if problem_of_front_matter:
             problems.append((file, problem_of_front_matter))
         if not found:
-            problems.append((file, "it is empty"))
+            problems.append((file, "holds no text"))
     return passages, problems
 
 
@@ -96,37 +85,6 @@ def searchable(passages: Sequence[Passage]) -> tuple[list[str], list[int]]:
         texts += whole_too
         owners += [number] * len(whole_too)
     return texts, owners
-
-
-def _found(source: str) -> list[tuple[Path, Path]]:
-    path = Path(source)
-    if path.is_file():
-        return [(path, path.parent)]
-    if path.is_dir():
-        return [(file, path) for file in _in_folder(path)]
-    matches = [Path(match) for match in sorted(glob.glob(source, recursive=True))] if glob.has_magic(source) else []
-    if not matches:
-        raise LorewrightError("no lore there", where=source, remedy="name a file, a folder or a glob that exists")
-    fixed = [part for part in path.parents if not glob.has_magic(str(part))]
-    files = [file for match in matches for file in (_in_folder(match) if match.is_dir() else [match])]
-    return [(file, fixed[0]) for file in files if file.suffix.lower() in SUFFIXES]
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
-
-
-def _read(file: Path) -> str:
-    """The file's text with `\\n` line ends. Raises OSError, or ValueError saying why it is not text."""
-    raw = file.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise ValueError(f"it is not UTF-8 (byte 0x{raw[problem.start]:02x} at {problem.start}); save it as UTF-8") from None
-    if "\0" in text:
-        raise ValueError("it holds zero bytes, so it is not UTF-8 text; save it as UTF-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _passages(text: str, file: Path, root: Path, chunk_words: int) -> tuple[list[Passage], str]:

@@ -82,7 +82,7 @@ def load_embedder(name: str) -> Embedder:
     Raises LorewrightError when it is not there, damaged, or cannot be loaded.
     """
     folder = _folder(name)
-    _quiet(offline=bool(folder))
+    _quiet()
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
@@ -127,8 +127,6 @@ def _packaged() -> Path:
     return folder
 
 
-def _quiet(offline: bool) -> None:
-    """Read by huggingface_hub when it is first imported: no network for local models, no telemetry, no bars in logs."""
+def _quiet() -> None:
+    """Read by huggingface_hub when it is first imported: no telemetry, no bars in logs."""
     os.environ.update({"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"})
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"

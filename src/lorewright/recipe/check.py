@@ -31,6 +31,9 @@ OWNED: dict[str, dict[str, str]] = {
         "lora_model_dir": "the merge stage takes the adapter that was trained",
         "resume_from_checkpoint": "an interrupted run goes on by itself",
         "auto_resume_from_checkpoints": "an interrupted run goes on by itself",
+        "comet_api_key": "a secret stands in the environment or .env: COMET_API_KEY",
+        "swanlab_api_key": "a secret stands in the environment or .env: SWANLAB_API_KEY",
+        "swanlab_lark_secret": "a secret stands in the environment or .env: SWANLAB_LARK_SECRET",
     },
     "vllm": {
         "model": "the recipe's merged model is served",
@@ -41,6 +44,8 @@ OWNED: dict[str, dict[str, str]] = {
         "host": "set serve.host",
         "port": "set serve.port",
         "config": "the vllm section is that file",
+        "api_key": "a secret stands in the environment or .env: VLLM_API_KEY",
+        "hf_token": "a secret stands in the environment or .env: HF_TOKEN",
     },
 }
 # What people write who know another tool.
@@ -63,6 +68,7 @@ FOREIGN = {
     "model": "base_model",
     "name": "recipe",
 }
+RESERVED = ("services", "collections")  # folders beside the recipes' own under runs/
 TOOLS = {"axolotl": "Axolotl", "vllm": "vLLM"}
 
 
@@ -202,6 +208,8 @@ def _shown(value: Any) -> str:
 
 def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     """What a schema cannot say: values that contradict each other."""
+    if values.get("recipe") in RESERVED:
+        yield ("recipe",), f"{values['recipe']!r} is a folder that all recipes share; choose another name"
     chunk = _section(_section(values, "data"), "chunk")
     low, high, overlap = (chunk.get(key, d) for key, d in (("min", 500), ("max", 2000), ("overlap", 0)))
     if all(isinstance(number, int) for number in (low, high, overlap)):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lorewright.errors import LorewrightError
-from lorewright.recipe.source import KeyPath, Mark, RecipeLoader, Source, read_source
+from lorewright.recipe.source import KeyPath, Mark, Source, read_source, read_value
 
 
 def read_layers(path: Path, overrides: tuple[str, ...] = ()) -> Source:
@@ -22,10 +20,8 @@ def read_layers(path: Path, overrides: tuple[str, ...] = ()) -> Source:
 def _with_bases(path: Path, shown: str, below: tuple[Path, ...]) -> Source:
     try:
         real = path.resolve(strict=True)
-    except FileNotFoundError:
-        real = path.absolute()  # read_source says so
     except (OSError, RuntimeError):
-        raise LorewrightError("is a symbolic link that leads back to itself", where=shown) from None
+        real = path.absolute()  # reading it says what is wrong
     if real in below:
         chain = " -> ".join(p.name for p in (*below[below.index(real) :], real))
         raise LorewrightError(f"extends itself: {chain}", where=shown, remedy="take one `extends:` out")
@@ -76,10 +72,9 @@ def _apply(source: Source, override: str) -> None:
     keys = tuple(name.strip().split("."))
     if not equals or not all(keys):
         raise LorewrightError("is not of the form key=value", where=place, remedy="for example --set axolotl.learning_rate=1e-4")
-    try:
-        value = yaml.load(text, Loader=RecipeLoader)  # noqa: S506 (a safe loader)
-    except yaml.YAMLError:
-        raise LorewrightError(f"{text!r} is not a YAML value", where=place) from None
+    if keys[0] == "extends":
+        raise LorewrightError("extends is read before --set", where=place, remedy="write it into the recipe")
+    value = read_value(text, place, source)
     at = source.values
     for depth, key in enumerate(keys[:-1]):
         below = at.setdefault(key, {})

@@ -12,6 +12,7 @@ from lorewright.recipe.check import file_order, problems, schema
 from lorewright.recipe.layers import read_layers
 from lorewright.recipe.model import Chunk, Data, Rag, Recipe, Serve
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
+from lorewright.sources import trouble
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -59,33 +60,23 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
         for number, entry in enumerate(entries):
             at = (section, "sources", number)
             full = _folder_of(source, at, path) / entry
-            trouble = _trouble(full)
-            if trouble:
+            problem = trouble(str(full))
+            if problem:
                 mark = source.marks.get(at) or source.marks[(section, "sources")]
-                yield f"{mark.text}: {dotted(at)}: {entry}: {trouble}; paths are relative to the recipe"
+                yield f"{mark.text}: {dotted(at)}: {entry}: {problem}; paths are relative to the recipe"
     template = source.values.get("chat_template")
     if isinstance(template, str) and not (_folder_of(source, ("chat_template",), path) / template).is_file():
         yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
-
-
-def _trouble(full: Path) -> str:
-    if any(sign in str(full) for sign in "*?["):
-        return ""
-    try:
-        full.resolve(strict=True)
-    except FileNotFoundError:
-        return "no such file or folder"
-    except (OSError, RuntimeError):
-        return "a symbolic link that leads back to itself"
-    return ""
 
 
 def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     for section, entries in _source_lists(values):
         full = [_folder_of(source, (section, "sources", n), path) / entry for n, entry in enumerate(entries)]
         values[section] = values[section] | {"sources": [_tidy(entry) for entry in full]}
-    if str(values["base_model"]).startswith((".", "/", "~")):
-        values["base_model"] = _tidy(_folder_of(source, ("base_model",), path) / Path(values["base_model"]).expanduser())
+    rag = values.get("rag") or {"embedding_model": ""}
+    for part, at in ((values, ("base_model",)), (rag, ("rag", "embedding_model"))):
+        if str(part[at[-1]]).startswith((".", "/", "~")):
+            part[at[-1]] = _tidy(_folder_of(source, at, path) / Path(part[at[-1]]).expanduser())
     if values["chat_template"]:
         values["chat_template"] = _tidy(_folder_of(source, ("chat_template",), path) / values["chat_template"])
 

@@ -45,6 +45,17 @@ class Rag:
     port: int
 
 
+def is_folder(model: str) -> bool:
+    """A model given as a path has been made absolute by then; anything else is a hub name."""
+    return model.startswith("/")
+
+
+def split_revision(model: str) -> tuple[str, str]:
+    """(name, revision or "") of a hub name such as org/name@v2; a folder has no revision, whatever its path holds."""
+    name, _, revision = ("", "", "") if is_folder(model) else model.partition("@")
+    return name or model, revision
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A recipe whose every value has been checked; paths are absolute.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import stat
 from dataclasses import dataclass, field
@@ -76,6 +77,21 @@ def read_source(path: Path, shown: str) -> Source:
         loader.dispose()
 
 
+def read_value(text: str, place: str, into: Source) -> Any:
+    """One YAML value as --set gives it; what is wrong in it is added to the source's problems."""
+    loader = RecipeLoader(text)
+    try:
+        node = loader.get_single_node()
+        walker = _Walker(loader, None, place)
+        value = walker.value(node, ()) if node is not None else None
+    except (yaml.YAMLError, RecursionError):
+        raise LorewrightError(f"{text!r} is not a YAML value", where=place) from None
+    finally:
+        loader.dispose()
+    into.problems += walker.problems
+    return value
+
+
 def _read_text(path: Path, shown: str) -> str:
     try:
         facts = path.stat()
@@ -91,7 +107,9 @@ def _read_text(path: Path, shown: str) -> str:
     except UnicodeDecodeError as problem:
         raise LorewrightError(f"is not UTF-8 text (byte {problem.start})", where=shown) from None
     except OSError as problem:
-        raise LorewrightError(f"cannot be read: {problem.strerror}", where=shown) from None
+        looped = problem.errno == errno.ELOOP
+        what = "is a symbolic link that leads back to itself" if looped else f"cannot be read: {str(problem.strerror).lower()}"
+        raise LorewrightError(what, where=shown) from None
 
 
 def _syntax_error(problem: yaml.MarkedYAMLError, text: str, shown: str) -> LorewrightError:
@@ -106,7 +124,7 @@ def _syntax_error(problem: yaml.MarkedYAMLError, text: str, shown: str) -> Lorew
 class _Walker:
     """Turns nodes into values; keeps marks and problems as it goes."""
 
-    def __init__(self, loader: Any, path: Path, shown: str) -> None:
+    def __init__(self, loader: Any, path: Path | None, shown: str) -> None:
         self.loader, self.path, self.shown = loader, path, shown
         self.marks: dict[KeyPath, Mark] = {}
         self.problems: list[str] = []
@@ -156,7 +174,7 @@ class _Walker:
         return value if value is None or isinstance(value, str | int | float | bool) else str(node.value)
 
     def place(self, node: yaml.Node) -> str:
-        return f"{self.shown}:{node.start_mark.line + 1}"
+        return f"{self.shown}:{node.start_mark.line + 1}" if self.path else self.shown
 
 
 def dotted(at: KeyPath) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lorewright.recipe import Recipe
+from lorewright.recipe import Recipe, split_revision
 from lorewright.recipe.check import schema
 
 # Compiling for a CPU takes longer than a tiny model's whole session; graphs are a GPU's gain.
@@ -27,7 +27,7 @@ def vllm_config(recipe: Recipe, model: str, accelerator: str) -> dict[str, Any]:
     config = dict(recipe.vllm or {})
     if accelerator == "cpu":
         config = ON_CPU | {key: value for key, value in config.items() if key not in GPU_ONLY}
-    name, _, revision = model.partition("@")
+    name, revision = split_revision(model)
     ours = {"model": name, "served_model_name": recipe.name, "host": recipe.serve.host, "port": recipe.serve.port}
     ours |= {"revision": revision} if revision else {}
     ours |= {"chat_template": recipe.chat_template} if recipe.chat_template else {}

@@ -17,6 +17,7 @@ from lorewright.plan import Step
 from lorewright.stages.run import Facts, Run
 
 ADVISED_EXAMPLES = 100
+SHOWN = 10
 
 
 def prepare(step: Step, run: Run) -> Facts:
@@ -25,8 +26,10 @@ def prepare(step: Step, run: Run) -> Facts:
     data = run.recipe.data
     assert data
     documents, refused = extract(data.sources)
-    for bad in refused:
-        run.console.line(f"prepare   left out {bad.file}: {bad.reason}")
+    for bad in refused[:SHOWN]:
+        run.console.line(f"prepare   left out {bad.file.name}: {bad.reason}")
+    if len(refused) > SHOWN:
+        run.console.line(f"prepare   and {len(refused) - SHOWN} more; step.json lists them all")
     if not documents:
         raise LorewrightError("no manuscript could be read", where=", ".join(data.sources), remedy="data.sources wants .txt or .md files")
     length = measure(data.chunk.unit, run.recipe.base_model)

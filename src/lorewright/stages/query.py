@@ -9,7 +9,7 @@ from dataclasses import asdict
 from lorewright.chat import ask
 from lorewright.manifest import write_json
 from lorewright.plan import Step
-from lorewright.services import reachable
+from lorewright.services import base_url
 from lorewright.stages.run import Facts, Run
 
 
@@ -17,7 +17,7 @@ def query(step: Step, run: Run) -> Facts:
     """The recipe's questions, asked through the proxy; answers and passages are kept."""
     rag = run.recipe.rag
     assert rag
-    url = f"http://{reachable(rag.host)}:{rag.port}/v1"
+    url = f"{base_url(rag.host, rag.port)}/v1"
     answers = []
     with run.console.bar("query") as bar:
         for number, question in enumerate(run.recipe.questions):

@@ -7,7 +7,7 @@ import sys
 from lorewright import envs, process
 from lorewright.manifest import write_json
 from lorewright.plan import Step
-from lorewright.services import reachable
+from lorewright.services import base_url
 from lorewright.stages.run import Launch, Run
 
 
@@ -16,10 +16,10 @@ def rag(step: Step, run: Run) -> Launch:
     settings = run.recipe.rag
     assert settings
     config = {
-        "upstream": f"http://{reachable(run.recipe.serve.host)}:{run.recipe.serve.port}", "index": str(run.done["ingest"] / "index"),
+        "upstream": base_url(run.recipe.serve.host, run.recipe.serve.port), "index": str(run.done["ingest"] / "index"),
         "embedding_model": settings.embedding_model, "top_k": settings.top_k, "max_distance": settings.max_distance,
         "host": settings.host, "port": settings.port, "recipe": run.recipe.name,
     }  # fmt: skip
     write_json(run.work / "rag.json", config)
-    environment = process.tool_environment(envs.ensure("core"), {"PYTHONPATH": str(envs.PACKAGE.parent)})
+    environment = process.tool_environment(None, {"PYTHONPATH": str(envs.PACKAGE.parent)})
     return Launch([sys.executable, "-m", "lorewright.rag", "--config", str(run.work / "rag.json")], environment, "/health", 120)

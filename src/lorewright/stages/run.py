@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lorewright import envs, process
-from lorewright.plan import Paths, Plan, is_folder
+from lorewright.plan import Paths, Plan
 from lorewright.progress import Console
-from lorewright.recipe import Recipe
+from lorewright.recipe import Recipe, is_folder
 
 Facts = dict[str, Any]
 

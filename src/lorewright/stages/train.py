@@ -9,7 +9,8 @@ from pathlib import Path
 from lorewright import envs, process
 from lorewright.manifest import write_whole
 from lorewright.models.hub import commit
-from lorewright.plan import Step, is_folder
+from lorewright.plan import Step
+from lorewright.recipe import is_folder
 from lorewright.stages.run import Facts, Run
 from lorewright.training.chart import draw_loss
 from lorewright.training.progress import Progress, curve, summary
@@ -24,7 +25,7 @@ def train(step: Step, run: Run) -> Facts:
     step_done = drop_broken_checkpoints(run.work / "adapter")
     if step_done:
         run.console.line(f"train     goes on from step {step_done}")
-    progress = Progress(points=_earlier_points(run.work / "points.jsonl", step_done))
+    progress = Progress(points=_earlier_points(run.work / "points.jsonl"))
     with run.console.bar("train") as bar, open(run.work / "points.jsonl", "a", encoding="utf-8") as points:
 
         def on_line(line: str) -> None:
@@ -64,10 +65,7 @@ def _write_axolotl_yaml(run: Run) -> None:
     write_whole(run.work / "axolotl.yaml", to_yaml(config, header))
 
 
-def _earlier_points(file: Path, step_done: int) -> list[dict[str, float]]:
-    """What an interrupted training logged up to the checkpoint it goes on from; the file is cut back to that."""
+def _earlier_points(file: Path) -> list[dict[str, float]]:
+    """What an interrupted training has logged; steps that are done again are logged again, and the later value counts."""
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    points = [json.loads(line) for line in lines if line.endswith("}")]
-    kept = [point for point in points if point["step"] <= step_done]
-    write_whole(file, "".join(json.dumps(point) + "\n" for point in kept))
-    return kept
+    return [json.loads(line) for line in lines if line.endswith("}")]

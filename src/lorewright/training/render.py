@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lorewright.recipe import Recipe
+from lorewright.recipe import Recipe, split_revision
 
 # A CPU has no bf16 mode of Axolotl's, and its Triton kernels need CUDA: without these a CPU run fails at the first step.
 ON_CPU: dict[str, Any] = {
@@ -53,7 +53,7 @@ def _for_cpu(config: dict[str, Any]) -> list[str]:
 
 
 def _model(recipe: Recipe, template: str | None) -> dict[str, Any]:
-    name, _, revision = recipe.base_model.partition("@")
+    name, revision = split_revision(recipe.base_model)
     model: dict[str, Any] = {"base_model": name} | ({"revision_of_model": revision} if revision else {})
     if template:
         return model | {"chat_template": "jinja", "chat_template_jinja": template}

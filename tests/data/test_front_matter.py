@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lorewright.rag.frontmatter import FrontMatter, split_front_matter
+from lorewright.data.front_matter import FrontMatter, split_front_matter
 
 
 def test_front_matter_is_read_and_left_out() -> None:
