@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 import urllib.error
@@ -56,7 +57,7 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
             raise failure(f"{record['name']} ended while starting", log)
         if waited > timeout:
             raise failure(f"{record['name']} did not answer within {timeout:.0f} s", log)
-        bar(waited, timeout, f"waiting for {record['name']} on port {record['port']}: {_last_line(log)}")
+        bar(waited, None, f"starting: {_phase(log)}")
         time.sleep(0.2)
 
 
@@ -79,11 +80,12 @@ def fetch(url: str, timeout: float = 5.0) -> str | None:
         return None
 
 
-def _last_line(log: Path) -> str:
+def _phase(log: Path) -> str:
+    """What the server says it is doing: its last line, without the time and place before the words."""
     with open(log, "rb") as file:
         file.seek(max(0, log.stat().st_size - 2000))
-        lines = file.read().decode(errors="replace").splitlines()
-    return lines[-1][-60:] if lines else ""
+        lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    return re.sub(r"^.*(?:\[\S+:\d+\]|\bINFO:?)\s*", "", lines[-1])[:70] if lines else ""
 
 
 def running(record: Path) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ def test_bad_files_are_named_and_the_others_used(tmp_path: Path) -> None:
     assert {bad.file.name: bad.reason for bad in refused} == {
         "latin.txt": "is not UTF-8 text (byte 3); save it as UTF-8",
         "empty.txt": "holds no text",
+        "picture.png": ".png files are not read; text (.txt) and Markdown (.md) are",
     }
 
 
