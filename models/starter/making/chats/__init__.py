@@ -1,1 +1,0 @@
-"""Instruction data made from the books: scenes, continuations, questions about lore, and scenes that use lore."""
