@@ -15,8 +15,9 @@ import pytest
 
 from lorewright import process, services
 from lorewright.errors import LorewrightError
+from lorewright.locks import locked
 from lorewright.manifest import latest_manifest, read_json
-from lorewright.runner import Choice, execute, locked
+from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 
 RunOf = Callable[..., Run]

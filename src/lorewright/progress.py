@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -68,3 +69,11 @@ def _plain_bar(console: Console, name: str) -> Bar:
             console.line(f"{name:<9} … {share}{note}")
 
     return update
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

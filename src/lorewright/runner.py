@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
+from lorewright.locks import collection_alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
-from lorewright.plan import Paths, Plan, Step
+from lorewright.plan import Step
+from lorewright.progress import shown
 from lorewright.stages import ARTIFACTS, SERVICES, Launch, Run
 
 
@@ -60,35 +59,6 @@ def execute(run: Run, choice: Choice | None = None) -> Path:
             runner.hashes.save()
         runner.manifest.end("finished")
         return runner.manifest.path
-
-
-@contextlib.contextmanager
-def locked(paths: Paths) -> Iterator[None]:
-    """One writer a recipe. The lock is the system's: it goes with the process, however that ends."""
-    paths.home.mkdir(parents=True, exist_ok=True)
-    with open(paths.lock, "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise LorewrightError(f"recipe {paths.recipe} is being run by {holder}", remedy="wait for it, or stop it first") from None
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}\n")
-        lock.flush()
-        yield
-
-
-def is_locked(paths: Paths) -> bool:
-    """Whether a run of the recipe is going on."""
-    if not paths.lock.exists():
-        return False
-    with open(paths.lock) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 class _Runner:
@@ -184,22 +154,11 @@ class _Runner:
                 self._service(self.run.plan.step(need), keep=False)
         if step.environment != "core":  # the one we run in
             envs.ensure(step.environment)
-        with self._alone(step, folder):
+        with collection_alone(folder) if step.collection else contextlib.nullcontext():
             if folder.exists() and not self.choice.force:  # another recipe has made it while we waited
                 self._take(step, folder, read_json(folder / RECORD))
             else:
                 self._work(step, fingerprint, folder)
-
-    @contextlib.contextmanager
-    def _alone(self, step: Step, folder: Path) -> Iterator[None]:
-        """Recipes share a collection: one at a time makes its index. Other steps are guarded by the recipe's own lock."""
-        if not step.collection:
-            yield
-            return
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with open(folder.parent / "lock", "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _work(self, step: Step, fingerprint: str, folder: Path) -> None:
         partial = self.run.paths.partial(step, fingerprint)
@@ -299,14 +258,6 @@ class _Runner:
         self.started.clear()
 
 
-def shown(path: Path) -> str:
-    """A path as a person would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
 def _link(link: Path, folder: Path) -> None:
     """`latest/<stage>` points to the newest folder; replaced in one step."""
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -317,11 +268,3 @@ def _link(link: Path, folder: Path) -> None:
     beside.unlink(missing_ok=True)
     beside.symlink_to(target)
     beside.replace(link)
-
-
-def answers_of(paths: Paths, plan: Plan) -> list[dict[str, Any]]:
-    """The kept answers of the newest run; empty when the recipe asks nothing."""
-    if not any(step.name == "query" for step in plan.steps):
-        return []
-    file = paths.latest(plan.step("query")) / "answers.json"
-    return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []

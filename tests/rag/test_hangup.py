@@ -130,7 +130,8 @@ def test_a_slow_retrieval_does_not_stall_a_stream(upstream: UpstreamServer, inde
         with asking(port, stream=True):
             wait_until(lambda: len(questions) == 3)
             try:
-                read_until(first, b"data: 2")
+                read_until(first, b"data: 2")  # fails when it does not come
+                assert not release.is_set(), "the other client still waits"
             finally:
                 release.set()
 

@@ -49,4 +49,4 @@ def test_the_newest_turn_survives_a_long_one_before_it() -> None:
 
 
 def test_half_a_surrogate_pair_does_not_reach_the_tokenizer() -> None:
-    query_text([{"role": "user", "content": "a\ud83d"}]).encode()
+    assert query_text([{"role": "user", "content": "a\ud83d"}]).encode() == b"a?"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+from typing import Any
 
 from lorewright.cli.arguments import add_recipe, run_of
 from lorewright.cli.query import show_answer
-from lorewright.runner import Choice, answers_of, execute, shown
+from lorewright.plan import Paths, Plan
+from lorewright.progress import shown
+from lorewright.runner import Choice, execute
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -24,3 +28,11 @@ def main(given: argparse.Namespace) -> int:
             show_answer(answer["question"], answer["text"], answer["passages"])
     print(f"\nresults   {shown(run.paths.home / 'latest')}\nmanifest  {shown(manifest)}")
     return 0
+
+
+def answers_of(paths: Paths, plan: Plan) -> list[dict[str, Any]]:
+    """The kept answers of the newest run; empty when the recipe asks nothing."""
+    if not any(step.name == "query" for step in plan.steps):
+        return []
+    file = paths.latest(plan.step("query")) / "answers.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []

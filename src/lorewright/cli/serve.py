@@ -6,7 +6,8 @@ import argparse
 
 from lorewright.cli.arguments import add_recipe, run_of
 from lorewright.errors import LorewrightError
-from lorewright.runner import Choice, execute, shown
+from lorewright.progress import shown
+from lorewright.runner import Choice, execute
 
 
 def configure(verb: argparse.ArgumentParser) -> None:

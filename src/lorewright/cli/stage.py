@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from lorewright.cli.arguments import add_recipe, run_of
-from lorewright.runner import Choice, execute, shown
+from lorewright.progress import shown
+from lorewright.runner import Choice, execute
 
 
 def configure(verb: argparse.ArgumentParser) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from lorewright import services
 from lorewright.cli.arguments import add_recipe
+from lorewright.locks import is_locked
 from lorewright.manifest import latest_manifest
 from lorewright.plan import Paths
+from lorewright.progress import shown
 from lorewright.recipe import load
-from lorewright.runner import is_locked, shown
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
