@@ -2,6 +2,5 @@
 # Starts the RAG proxy (and vLLM, if it does not run) and leaves both running.
 # Usage: ./serve_rag_proxy.sh [RECIPE] [--set KEY=VALUE …]
 set -euo pipefail
-recipe=${1:-configs/starter.yaml}
-shift || true
-exec "$(dirname "$0")/lorewright" rag "$recipe" "$@"
+case ${1:-} in '' | -*) set -- configs/starter.yaml "$@" ;; esac
+exec "$(dirname "$0")/lorewright" rag "$@"

@@ -11,4 +11,5 @@ export PYTHONPATH=$PWD/src
 "$dev/ruff" format --check -q .
 "$dev/mypy"
 "$dev/lint-imports" --no-cache >/dev/null || { "$dev/lint-imports" --no-cache; exit 1; }
+"$dev/python" models/make_tiny.py >/dev/null
 exec "$dev/python" -m pytest -m "$chosen" "$@"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Times what a newcomer waits for: the command line, the quickstart and the tests, cold and warm. Standard library only.
 
-    python3 benchmarks/times.py                      --help, validate and the warm quickstart: seconds
-    python3 benchmarks/times.py --cold --tests       also the quickstart in fresh clones without environments, and ./test.sh: up to an hour
+    python3 benchmarks/times.py quick                --help, validate and the warm quickstart: seconds
+    python3 benchmarks/times.py quick cold tests     also the quickstart in fresh clones without environments, and ./test.sh: half an hour
 
-Prints a table of median, least and most seconds, and writes it with the machine to benchmarks/results/times.md.
+Prints a table of median, least and most seconds for each, and keeps it with the machine in benchmarks/results/times_*.md.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
-RESULT = REPO / "benchmarks" / "results" / "times.md"
+RESULT = REPO / "benchmarks" / "results"
 Row = tuple[str, list[float], float]
 
 
@@ -34,21 +34,29 @@ def timed(command: list[str], folder: Path = REPO, **variables: str) -> float:
     return time.monotonic() - begun
 
 
+def clone(folder: Path) -> Path:
+    timed(["git", "clone", "-q", str(REPO), str(folder / "clone")])
+    return folder / "clone"
+
+
 def cold_quickstart() -> float:
     """In a fresh clone, with an empty environment cache and an empty download cache."""
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "clone"
-        timed(["git", "clone", "-q", str(REPO), str(clone)])
         cache = Path(folder) / "cache"
-        seconds = timed(["./quickstart.sh"], clone, XDG_CACHE_HOME=str(cache), UV_CACHE_DIR=str(cache / "uv"), LOREWRIGHT_RUNS="")
-        shutil.rmtree(cache)
-        return seconds
+        return timed(
+            ["./quickstart.sh"], clone(Path(folder)), XDG_CACHE_HOME=str(cache), UV_CACHE_DIR=str(cache / "uv"), LOREWRIGHT_RUNS=""
+        )
 
 
-def measure(cold: bool, tests: bool) -> list[Row]:
-    """(what, seconds of each run, what it must reach)"""
+def tests(*words: str) -> float:
+    """In a fresh clone, environments ready."""
+    with tempfile.TemporaryDirectory() as folder:
+        return timed(["./test.sh", *words], clone(Path(folder)), LOREWRIGHT_RUNS="")
+
+
+def quick() -> list[Row]:
     timed(["./quickstart.sh"])
-    rows: list[Row] = [
+    return [
         ("`./lorewright --help`", [timed(["./lorewright", "--help"]) for _ in range(5)], 0.3),
         (
             "`./lorewright validate configs/starter.yaml`",
@@ -57,12 +65,17 @@ def measure(cold: bool, tests: bool) -> list[Row]:
         ),
         ("`./quickstart.sh`, everything up to date", [timed(["./quickstart.sh"]) for _ in range(3)], 60),
     ]
-    if cold:
-        rows.append(("`./quickstart.sh`, fresh clone, no environments, no downloads kept", [cold_quickstart() for _ in range(3)], 360))
-    if tests:
-        rows.append(("`./test.sh --fast`, environments ready", [timed(["./test.sh", "--fast"]) for _ in range(3)], 60))
-        rows.append(("`./test.sh`, environments ready", [timed(["./test.sh"]) for _ in range(3)], 600))
-    return rows
+
+
+def cold() -> list[Row]:
+    return [("`./quickstart.sh`, fresh clone, no environments, no downloads kept", [cold_quickstart() for _ in range(3)], 360)]
+
+
+def suite() -> list[Row]:
+    return [
+        ("`./test.sh --fast`, fresh clone, environments ready", [tests("--fast") for _ in range(3)], 60),
+        ("`./test.sh`, fresh clone, environments ready", [tests() for _ in range(3)], 600),
+    ]
 
 
 def processor() -> str:
@@ -87,14 +100,15 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cold", action="store_true", help="also three quickstarts from nothing")
-    parser.add_argument("--tests", action="store_true", help="also three times ./test.sh --fast and ./test.sh")
-    given = parser.parse_args()
-    text = table(measure(given.cold, given.tests))
-    print(text)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(f"# How long a newcomer waits\n\nMade by `python3 benchmarks/times.py --cold --tests`.\n\n{text}", encoding="utf-8")
+    parser.add_argument("sets", nargs="+", choices=list(SETS), help="which to measure")
+    for name in parser.parse_args().sets:
+        text = f"## {name}\n\n{table(SETS[name]())}"
+        print(text)
+        RESULT.mkdir(parents=True, exist_ok=True)
+        (RESULT / f"times_{name}.md").write_text(text, encoding="utf-8")
 
+
+SETS: dict[str, Callable[[], list[Row]]] = {"quick": quick, "cold": cold, "tests": suite}
 
 if __name__ == "__main__":
     main()

@@ -37,6 +37,7 @@ def make_recipe(tmp_path: Path) -> MakeRecipe:
     def make(name: str = "small", **changes: object) -> Path:
         texts = tmp_path / "texts"
         texts.mkdir(exist_ok=True)
+        (tmp_path / "lore").mkdir(exist_ok=True)
         for number in range(4):
             (texts / f"{number}.txt").write_text(
                 f"Scene {number}. " + "The bell rang twice and nobody answered it. " * 30, encoding="utf-8"

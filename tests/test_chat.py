@@ -93,7 +93,7 @@ def test_a_stream_that_breaks_off_is_told(server: str) -> None:
 
 
 def test_nothing_there() -> None:
-    with pytest.raises(LorewrightError, match=r"nothing answers there; start it with ./lorewright serve"):
+    with pytest.raises(LorewrightError, match=r"nothing answers there; start it with ./lorewright rag"):
         asyncio.run(_first(f"http://127.0.0.1:{free_port()}/v1"))
 
 

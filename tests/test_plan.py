@@ -53,7 +53,7 @@ def test_headers_say_purpose_needs_use_and_result(name: str) -> None:
 
 
 def test_planning_touches_nothing(make_recipe, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    recipe = load(make_recipe(rag={"sources": ["texts"]}, questions=["Why?"]))
+    recipe = load(make_recipe(rag={"sources": ["lore"]}, questions=["Why?"]))
 
     def forbidden(*words: object, **more: object) -> None:
         raise AssertionError(f"planning opened or started something: {words}")
@@ -67,7 +67,7 @@ def test_planning_touches_nothing(make_recipe, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_step_stands_after_its_needs(make_recipe) -> None:  # type: ignore[no-untyped-def]
     seen: set[str] = set()
-    for step in make_plan(load(make_recipe(rag={"sources": ["texts"]}, questions=["Why?"]))).steps:
+    for step in make_plan(load(make_recipe(rag={"sources": ["lore"]}, questions=["Why?"]))).steps:
         assert set(step.needs) <= seen
         seen.add(step.name)
 
@@ -81,7 +81,7 @@ def test_sections_left_out_leave_their_steps_out(make_recipe) -> None:  # type: 
 
 
 def test_paths_of_shared_lore_lie_with_the_collection(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    plan = make_plan(load(make_recipe(rag={"sources": ["texts"], "collection": "world"})))
+    plan = make_plan(load(make_recipe(rag={"sources": ["lore"], "collection": "world"})))
     paths = Paths(tmp_path, "small")
     assert paths.folder(plan.step("ingest"), "abc") == tmp_path / "collections" / "world" / "abc"
     assert paths.folder(plan.step("train"), "abc") == tmp_path / "small" / "train" / "abc"

@@ -277,10 +277,10 @@ def test_equal_recipes_under_two_names_are_two_servers(make_recipe, run_of: RunO
 
 
 def test_a_missing_base_model_is_told_before_anything_is_made(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    file = make_recipe()
+    run = run_of(make_recipe())
     shutil.rmtree(tmp_path / "base")
     with pytest.raises(LorewrightError, match=r"base: no such file or folder"):
-        execute(run_of(file))
+        execute(run)
     assert calls(fake_tools) == []
 
 

@@ -21,7 +21,7 @@ class LorewrightError(Exception):
 
 
 def unreachable(url: str) -> LorewrightError:
-    return LorewrightError("nothing answers there", where=url, remedy="start it with ./lorewright serve RECIPE and ./lorewright rag RECIPE")
+    return LorewrightError("nothing answers there", where=url, remedy="start it with ./lorewright rag RECIPE")
 
 
 class RecipeError(LorewrightError):

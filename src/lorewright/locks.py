@@ -23,7 +23,9 @@ def locked(paths: Paths) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "another process"
-            raise LorewrightError(f"recipe {paths.recipe} is being run by {holder}", remedy="wait for it, or stop it first") from None
+            end = f"kill -INT {holder.split()[1]}" if holder.startswith("pid") else "its pid"
+            remedy = f"wait for it, or end it with Ctrl-C where it runs, or {end}"
+            raise LorewrightError(f"recipe {paths.recipe} is being run by {holder}", remedy=remedy) from None
         lock.truncate(0)
         lock.write(f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}\n")
         lock.flush()

@@ -29,6 +29,11 @@ REMEDIES = (
         "check nvidia-smi; for a machine without a GPU set LOREWRIGHT_ACCELERATOR=cpu",
     ),
     Remedy(
+        r"validation errors? for \w*(?:Config|Axolotl)\w*",
+        "Axolotl refuses a value of its configuration",
+        "the log names the key; correct it under axolotl:",
+    ),
+    Remedy(
         r"is larger than the available KV cache memory|max seq len .* larger than the maximum number of tokens|No available memory for the cache blocks",  # noqa: E501
         "the context does not fit into the memory left for it",
         "lower vllm.max_model_len or raise vllm.gpu_memory_utilization (on a CPU, VLLM_CPU_KVCACHE_SPACE in GiB)",

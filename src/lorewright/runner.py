@@ -136,7 +136,9 @@ class _Runner:
         if record is None:
             self.digests[step.name] = ""
             return
-        self.run.console.stage(step.name, "the recipe or its inputs have changed since; the newest result is used")
+        made = time.strftime("%H:%M on %d %b", time.localtime((latest / RECORD).stat().st_mtime))
+        how = f"./lorewright run {shown(self.run.recipe.file)} makes a new one"
+        self.run.console.stage(step.name, f"the recipe or its inputs have changed since; the result of {made} is used ({how})")
         self._take(step, latest.resolve(), record)
 
     def _check_needs(self, step: Step) -> None:
@@ -188,6 +190,8 @@ class _Runner:
 
     def _service(self, step: Step, *, keep: bool) -> None:
         self._check_needs(step)
+        if not services.running(self.run.paths.service(step)):  # told before the servers it needs have been waited for
+            services.check_port(str(step.part["host"]), int(step.part["port"]))
         for need in step.needs:
             if self.run.plan.step(need).kind == "service":
                 self._service(self.run.plan.step(need), keep=keep)

@@ -26,11 +26,7 @@ def start_service(
     facts: what the record keeps beside the process: name, host, port, fingerprint, owner.
     Raises LorewrightError when the port is taken.
     """
-    holder = port_holder(str(facts["host"]), int(facts["port"]))
-    if holder:
-        raise LorewrightError(
-            f"port {facts['port']} is taken by {holder}", remedy="stop it, or choose another port in the recipe or with --set"
-        )
+    check_port(str(facts["host"]), int(facts["port"]))
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
@@ -57,7 +53,7 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
             raise failure(f"{record['name']} ended while starting", log)
         if waited > timeout:
             raise failure(f"{record['name']} did not answer within {timeout:.0f} s", log)
-        bar(waited, None, f"starting: {_phase(log)}")
+        bar(waited, None, f"starting, {waited:.0f} s  {_phase(log)}")
         time.sleep(0.2)
 
 
@@ -108,6 +104,14 @@ def stop_service(record: Path) -> bool:
             raise LorewrightError(f"{facts['name']} has ended, but port {facts['port']} is still held by {holder}")
     record.unlink(missing_ok=True)
     return ran
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises LorewrightError when the port is taken."""
+    holder = port_holder(host, port)
+    if holder:
+        choose = "stop it, or choose another with --set serve.port=8010 or --set rag.port=8011"
+        raise LorewrightError(f"port {port} is taken by {holder}", remedy=choose)
 
 
 def port_holder(host: str, port: int) -> str:

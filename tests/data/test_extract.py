@@ -28,7 +28,7 @@ def test_bad_files_are_named_and_the_others_used(tmp_path: Path) -> None:
     assert {bad.file.name: bad.reason for bad in refused} == {
         "latin.txt": "is not UTF-8 text (byte 3); save it as UTF-8",
         "empty.txt": "holds no text",
-        "picture.png": ".png files are not read; text (.txt) and Markdown (.md) are",
+        "picture.png": ".png files are not read; save it as text (.txt) or Markdown (.md)",
     }
 
 
@@ -43,7 +43,7 @@ def test_a_named_file_of_a_foreign_kind_is_refused_in_words(tmp_path: Path) -> N
     (tmp_path / "book.epub").write_bytes(b"PK")
     documents, refused = extract([str(tmp_path / "book.epub")])
     assert not documents
-    assert refused[0].reason == ".epub files are not read; text (.txt) and Markdown (.md) are"
+    assert refused[0].reason == ".epub files are not read; save it as text (.txt) or Markdown (.md)"
 
 
 def test_cleaning_keeps_every_word() -> None:

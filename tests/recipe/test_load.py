@@ -43,8 +43,9 @@ def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
     assert "not a regular file" in problems(tmp_path / "pipe.yaml")[0]
 
 
-def test_defaults_come_from_the_schema_and_paths_from_the_file(make_recipe) -> None:  # type: ignore[no-untyped-def]
-    file = make_recipe(rag={"sources": ["texts"]})
+def test_defaults_come_from_the_schema_and_paths_from_the_file(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "lore").mkdir(exist_ok=True)
+    file = make_recipe(rag={"sources": ["lore"]})
     recipe = load(file)
     assert recipe.data and recipe.rag
     assert (recipe.data.chunk.overlap, recipe.data.validation, recipe.rag.top_k, recipe.rag.port) == (0, 0.1, 5, 8001)
@@ -53,7 +54,8 @@ def test_defaults_come_from_the_schema_and_paths_from_the_file(make_recipe) -> N
 
 
 def test_extends_merges_mappings_and_replaces_lists(tmp_path: Path, make_recipe) -> None:  # type: ignore[no-untyped-def]
-    make_recipe("base", questions=["One?", "Two?"], rag={"sources": ["texts"], "top_k": 2, "port": 9001})
+    (tmp_path / "lore").mkdir(exist_ok=True)
+    make_recipe("base", questions=["One?", "Two?"], rag={"sources": ["lore"], "top_k": 2, "port": 9001})
     (tmp_path / "deeper").mkdir()
     child = tmp_path / "deeper" / "child.yaml"
     child.write_text("recipe: child\nextends: ../base.yaml\nquestions: [Three?]\nrag: {top_k: 7}\naxolotl: {lora_r: 4}\n")
@@ -62,7 +64,7 @@ def test_extends_merges_mappings_and_replaces_lists(tmp_path: Path, make_recipe)
     assert recipe.questions == ("Three?",)
     assert recipe.rag and (recipe.rag.top_k, recipe.rag.port) == (7, 9001)
     assert recipe.axolotl == {"adapter": "lora", "lora_r": 4, "micro_batch_size": 1, "num_epochs": 1}
-    assert recipe.rag.sources == (str(tmp_path / "texts"),), "a path belongs to the file it was written in"
+    assert recipe.rag.sources == (str(tmp_path / "lore"),), "a path belongs to the file it was written in"
 
 
 def test_set_overrides_and_is_checked_again(make_recipe) -> None:  # type: ignore[no-untyped-def]
@@ -106,6 +108,27 @@ def test_overrides_are_read_as_strictly_as_files(make_recipe, override: str, sai
     assert any(said in line for line in problems(make_recipe(), override))
 
 
+def test_lore_below_the_manuscripts_is_refused(make_recipe) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["texts"]})
+    assert any("holds lore of rag.sources, which would be trained as prose" in line for line in problems(file))
+
+
+def test_base_model_folders_are_looked_for(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe()
+    assert problems(file, f"base_model={tmp_path}/gone")[0].endswith(
+        f"base_model: {tmp_path}/gone: no such folder; paths are relative to the recipe"
+    )
+    file.write_text(file.read_text().replace(str(tmp_path / "base"), "base"))
+    assert "would be looked for on the hub; did you mean the folder ./base?" in problems(file)[0]
+
+
+def test_the_home_folder_may_be_written_short(make_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    recipe = load(make_recipe(), ("data.sources=['~/texts']", "base_model=~/base"))
+    assert recipe.data and recipe.data.sources == (f"{tmp_path}/texts",)
+    assert recipe.base_model == f"{tmp_path}/base"
+
+
 def test_a_date_is_text(make_recipe) -> None:  # type: ignore[no-untyped-def]
     assert load(make_recipe(), ("recipe=2026-01-01",)).name == "2026-01-01"
 
@@ -122,8 +145,8 @@ def test_merge_keys_and_anchors_work(tmp_path: Path, make_recipe) -> None:  # ty
     make_recipe()
     file = tmp_path / "anchors.yaml"
     file.write_text(
-        "recipe: anchors\nbase_model: m\ndata:\n  sources: &s [texts]\n  chunk: {<<: {min: 5, max: 90}, max: 50}\nrag: {sources: *s}\n"
+        "recipe: anchors\nbase_model: m\ndata:\n  sources: &s [texts]\n  chunk: {<<: {min: 5, max: 90}, max: 50}\nrag: {sources: [lore], top_k: &k 3}\nquestions: &q [a]\n"
     )
     recipe = load(file)
     assert recipe.data and (recipe.data.chunk.min, recipe.data.chunk.max) == (5, 50)
-    assert recipe.rag and recipe.rag.sources == recipe.data.sources
+    assert recipe.questions == ("a",)

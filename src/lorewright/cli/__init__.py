@@ -54,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb. Exit codes: 0 done, 1 a mistake or a failure that is explained, 2 wrong usage, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
+    if not words:
+        parser().print_help()
+        return 2
     chosen = parser().parse_args(words[:1])
     module = importlib.import_module(f"lorewright.cli.{VERBS[chosen.verb][0]}")
     verb = argparse.ArgumentParser(prog=f"lorewright {chosen.verb}", description=_sentence(VERBS[chosen.verb][1]))

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from lorewright.cli.arguments import add_runs
+from lorewright.cli.stop import ALIASES
 from lorewright.errors import unreachable
 from lorewright.services import fetch
 
@@ -25,7 +26,7 @@ GAUGES = {
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("service", choices=["serve", "rag"], help="serve: vLLM; rag: the proxy")
+    verb.add_argument("service", choices=["serve", "vllm", "rag", "proxy"], help="serve: vLLM; rag: the proxy")
     verb.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     verb.add_argument("--port", type=int, help="default: 8000 for serve, 8001 for rag")
     verb.add_argument("--once", action="store_true", help="print once and end")
@@ -35,6 +36,7 @@ def configure(verb: argparse.ArgumentParser) -> None:
 
 
 def main(given: argparse.Namespace) -> int:
+    given.service = ALIASES.get(given.service, given.service)
     port = given.port or (8000 if given.service == "serve" else 8001)
     url = f"http://{given.host}:{port}"
     before: dict[str, Any] = {}

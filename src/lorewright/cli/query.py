@@ -41,11 +41,12 @@ async def _ask(url: str, model: str, question: str, options: dict[str, Any]) -> 
             sys.stdout.write(piece)
             sys.stdout.flush()
     print("\n")
-    show_passages(passages)
+    print("lore was switched off") if options.get("lore") is False else show_passages(passages)
 
 
 def show_answer(question: str, text: str, passages: list[dict[str, Any]]) -> None:
-    print(f"\nquestion  {question}\nanswer    {text.strip()}\n")
+    indented = "\n          ".join(text.strip().splitlines())
+    print(f"\nquestion  {question}\nanswer    {indented}\n")
     show_passages(passages)
 
 

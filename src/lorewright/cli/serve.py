@@ -21,5 +21,5 @@ def main(given: argparse.Namespace) -> int:
     execute(run, Choice(services=(given.verb,)))
     step = run.plan.step(given.verb)
     print(f"\nOpenAI API  http://{step.part['host']}:{step.part['port']}/v1   model {run.recipe.name}")
-    print(f"log         {shown(run.paths.log(step.name))}\nstop it     ./lorewright stop {step.name}")
+    print(f"log         {shown(run.paths.log(step.name))}\nstop all    ./lorewright stop")
     return 0

@@ -46,6 +46,8 @@ def _show_run(name: str, record: dict[str, Any]) -> None:
     for step in record["plan"]:
         facts = record["steps"].get(step, {})
         took = f"{facts['seconds']:.1f} s" if "seconds" in facts else ""
-        print(f"  {step:<8} {facts.get('action', 'not reached'):<14} {took:>9}  {facts.get('facts', {}).get('said', '')}".rstrip())
+        action = facts.get("action", "not reached")
+        action = record["status"].split()[0] if action == "running" and record["status"] != "running" else action
+        print(f"  {step:<8} {action:<14} {took:>9}  {facts.get('facts', {}).get('said', '')}".rstrip())
     if "error" in record:
         print(f"  {record['error']}")

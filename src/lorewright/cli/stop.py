@@ -7,19 +7,23 @@ import argparse
 from lorewright import services
 from lorewright.cli.arguments import add_runs
 
+# what the servers are called elsewhere
+ALIASES = {"vllm": "serve", "proxy": "rag"}
+
 
 def configure(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("service", nargs="?", choices=["serve", "rag", "all"], default="all", help="which (default: all)")
+    verb.add_argument("service", nargs="?", choices=["serve", "vllm", "rag", "proxy", "all"], default="all", help="which (default: all)")
     verb.add_argument("--port", type=int, help="only the one on this port")
     add_runs(verb)
 
 
 def main(given: argparse.Namespace) -> int:
     """Stopping what does not run is no mistake."""
+    wanted = ALIASES.get(given.service, given.service)
     stopped = 0
     for record in sorted((given.runs / "services").glob("*.json")):
         name, _, port = record.stem.rpartition("-")
-        if given.service in ("all", name) and given.port in (None, int(port)) and services.stop_service(record):
+        if wanted in ("all", name) and given.port in (None, int(port)) and services.stop_service(record):
             stopped += 1
             print(f"stopped {name} on port {port}")
     if not stopped:

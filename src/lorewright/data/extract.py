@@ -46,7 +46,7 @@ def extract(sources: Sequence[str]) -> tuple[list[Document], list[Refused]]:
 
 def _read(file: Path, name: str) -> Document | Refused:
     if file.suffix.lower() not in SUFFIXES:
-        return Refused(file, f"{file.suffix or 'such'} files are not read; text (.txt) and Markdown (.md) are")
+        return Refused(file, f"{file.suffix or 'such'} files are not read; save it as text (.txt) or Markdown (.md)")
     try:
         text = read_text(file)
     except (OSError, ValueError) as problem:

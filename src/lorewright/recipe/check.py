@@ -145,6 +145,8 @@ def _unknown(key: str, known: Mapping[str, Any], section: str) -> str:
         owner = next((t for t in TOOLS if key in schema(t)["properties"] or key in OWNED[t]), None)
         if owner:
             return f"unknown key here; it belongs under {owner}:"
+    if len(known) <= 8:
+        return f"unknown key; there are {', '.join(known)}"
     return f"unknown key{f' for {tool}' if tool else ''}"
 
 
@@ -174,7 +176,7 @@ def _sentence(error: Any) -> str:
     limit, got = error.validator_value, _shown(error.instance)
     match error.validator:
         case "type":
-            return f"expected {_either(_wanted(error.schema))}, got {got}"
+            return f"expected {_either(_wanted(error.schema))}, got {got}{_how(error)}"
         case "enum":
             near = difflib.get_close_matches(str(error.instance), [str(c) for c in limit], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -186,9 +188,17 @@ def _sentence(error: Any) -> str:
         case "minItems" | "minLength":
             return "must not be empty"
         case "pattern":
-            return f"{got} must match {limit} (small letters, digits, - and _)"
+            named = tuple(error.absolute_path) in (("recipe",), ("rag", "collection"))
+            return f"{got} must be small letters, digits, - and _" if named else f"expected a number, got {got}"
         case _:
             return str(error.message)[:200]
+
+
+def _how(error: Any) -> str:
+    """How the value would be written, for what people get wrong most."""
+    if isinstance(error.instance, str) and "list" in _wanted(error.schema):
+        return f'; write ["{error.instance}"]'
+    return "; put text with a colon in quotes" if isinstance(error.instance, dict) and "text" in _wanted(error.schema) else ""
 
 
 def _either(choices: list[str]) -> str:
@@ -219,11 +229,22 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield ("data", "chunk", "overlap"), f"must be at most half of chunk.max ({high}), got {overlap}"
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"
+    rate = _section(values, "axolotl").get("learning_rate", 0)
+    if isinstance(rate, str) and not _is_number(rate):
+        yield ("axolotl", "learning_rate"), f"expected a number, got {_shown(rate)}"
     if values.get("questions") and "rag" not in values:
         yield ("questions",), "questions are asked through the RAG proxy; add a rag: section"
     serve, rag = _section(values, "serve"), _section(values, "rag")
     if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
         yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _section(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os.path
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lorewright.envs import CHECKOUT
 from lorewright.errors import RecipeError
 from lorewright.recipe.check import file_order, problems, schema
 from lorewright.recipe.layers import read_layers
@@ -24,6 +26,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
     path = Path(path)
     source = read_layers(path, overrides)
     found = source.problems + problems(source.values, source.marks, path) + list(_missing_files(source, path))
+    found += _lore_in_data(source.values, source, path)
     if found:
         raise RecipeError(sorted(found, key=file_order))
     values = _with_defaults(source.values, schema("recipe"))
@@ -59,32 +62,68 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
     for section, entries in _source_lists(source.values):
         for number, entry in enumerate(entries):
             at = (section, "sources", number)
-            full = _folder_of(source, at, path) / entry
-            problem = trouble(str(full))
+            problem = trouble(str(_full(source, at, path, entry)))
             if problem:
                 mark = source.marks.get(at) or source.marks[(section, "sources")]
                 yield f"{mark.text}: {dotted(at)}: {entry}: {problem}; paths are relative to the recipe"
-    template = source.values.get("chat_template")
-    if isinstance(template, str) and not (_folder_of(source, ("chat_template",), path) / template).is_file():
+    template, model = source.values.get("chat_template"), source.values.get("base_model")
+    if isinstance(template, str) and not _full(source, ("chat_template",), path, template).is_file():
         yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
+    if isinstance(model, str) and model:
+        problem = _model_problem(model, _full(source, ("base_model",), path, model))
+        if problem:
+            yield f"{source.marks[('base_model',)].text}: base_model: {model}: {problem}"
+
+
+def _model_problem(model: str, full: Path) -> str:
+    """A folder that is not there, or a folder written like a hub name."""
+    if model.startswith((".", "/", "~")):
+        hint = "./quickstart.sh makes it" if full.name == "tiny" else "paths are relative to the recipe"
+        return "" if full.is_dir() else f"no such folder; {hint}"
+    near = next((place for place in (full, CHECKOUT / model) if place.is_dir()), None)
+    folder = full.parents[len(Path(model).parts) - 1]
+    return f"would be looked for on the hub; did you mean the folder {_written(near, folder)}?" if near else ""
+
+
+def _written(place: Path, folder: Path) -> str:
+    """A path as a recipe in the folder would name it."""
+    below = os.path.relpath(place, folder)
+    return below if below.startswith(".") else f"./{below}"
+
+
+def _lore_in_data(values: Mapping[str, Any], source: Source, path: Path) -> Iterator[str]:
+    """Lore below the manuscripts' folder would be trained as prose."""
+    lists = dict(_source_lists(values))
+    lore = [_tidy(_full(source, ("rag", "sources", number), path, entry)) for number, entry in enumerate(lists.get("rag", []))]
+    for number, entry in enumerate(lists.get("data", [])):
+        at = ("data", "sources", number)
+        folder = _tidy(_full(source, at, path, entry))
+        if any(f"{place}/".startswith(f"{folder}/") for place in lore):
+            mark = source.marks.get(at) or source.marks[at[:-1]]
+            said = (
+                f"{entry}: holds lore of rag.sources, which would be trained as prose; name the manuscripts alone, for example {entry}/*.md"
+            )
+            yield f"{mark.text}: data.sources[{number}]: {said}"
+
+
+def _full(source: Source, at: KeyPath, path: Path, entry: str) -> Path:
+    return _folder_of(source, at, path) / Path(entry).expanduser()
 
 
 def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     for section, entries in _source_lists(values):
-        full = [_folder_of(source, (section, "sources", n), path) / entry for n, entry in enumerate(entries)]
+        full = [_full(source, (section, "sources", n), path, entry) for n, entry in enumerate(entries)]
         values[section] = values[section] | {"sources": [_tidy(entry) for entry in full]}
     rag = values.get("rag") or {"embedding_model": ""}
     for part, at in ((values, ("base_model",)), (rag, ("rag", "embedding_model"))):
         if str(part[at[-1]]).startswith((".", "/", "~")):
-            part[at[-1]] = _tidy(_folder_of(source, at, path) / Path(part[at[-1]]).expanduser())
+            part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
     if values["chat_template"]:
-        values["chat_template"] = _tidy(_folder_of(source, ("chat_template",), path) / values["chat_template"])
+        values["chat_template"] = _tidy(_full(source, ("chat_template",), path, values["chat_template"]))
 
 
 def _tidy(path: Path) -> str:
     """Absolute, without `..`; globs may stand in it."""
-    import os.path
-
     return os.path.normpath(path.absolute())
 
 

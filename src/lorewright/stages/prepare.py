@@ -27,7 +27,7 @@ def prepare(step: Step, run: Run) -> Facts:
     assert data
     documents, refused = extract(data.sources)
     for bad in refused[:SHOWN]:
-        run.console.line(f"prepare   left out {bad.file.name}: {bad.reason}")
+        run.console.line(f"prepare   left out {bad.file}: {bad.reason}")
     if len(refused) > SHOWN:
         run.console.line(f"prepare   and {len(refused) - SHOWN} more; step.json lists them all")
     if not documents:
@@ -52,5 +52,12 @@ def prepare(step: Step, run: Run) -> Facts:
     return {
         "documents": len(documents), "left_out": [f"{bad.file.name}: {bad.reason}" for bad in refused], "passages": len(passages),
         "training": len(training), "validation": len(validation), "validation_documents": sorted({p.document for p in validation}),
-        "said": f"{len(documents)} manuscripts -> {len(training)} examples to train on, {len(validation)} held out",
+        "said": _said(len(documents), training, validation, len(refused)),
     }  # fmt: skip
+
+
+def _said(documents: int, training: list[Passage], validation: list[Passage], refused: int) -> str:
+    held = list(dict.fromkeys(passage.document for passage in validation))
+    names = f" ({', '.join(held)})" if 0 < len(held) <= 2 else ""
+    left = f"; {refused} file{'s' if refused > 1 else ''} left out" if refused else ""
+    return f"{documents} manuscripts -> {len(training)} examples to train on, {len(validation)} held out{names}{left}"
