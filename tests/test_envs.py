@@ -158,3 +158,12 @@ def test_gpu_requirements_resolve(file: str, python: str, tmp_path: Path, repo: 
         line.strip() for line in (tmp_path / "resolved.txt").read_text().splitlines() if "==" in line and not line.strip().startswith("#")
     }
     assert resolved <= pinned, f"not pinned: {resolved - pinned}"
+
+
+@pytest.mark.long
+@pytest.mark.req("F11")
+def test_the_export_environment_really_builds(tmp_path: Path) -> None:
+    """llama.cpp is compiled from source; minutes."""
+    env = envs.ensure("export")
+    done = subprocess.run([env.python, "-c", "import llama_cpp; print(llama_cpp.__version__)"], capture_output=True, text=True)
+    assert done.stdout.strip() == "0.3.36", done.stderr
