@@ -129,7 +129,10 @@ def test_a_runs_folder_that_cannot_be_is_one_line(lorewright: Lorewright, tmp_pa
 def test_signals_end_the_run_and_what_it_started(make_recipe, fake_tools: Path, tmp_path: Path, number: signal.Signals, repo: Path) -> None:  # type: ignore[no-untyped-def]
     settings = os.environ | {"PYTHONPATH": str(repo / "src"), "FAKE_AXOLOTL": "hang"}
     command = [sys.executable, "-m", "lorewright.cli", "run", str(make_recipe()), "--runs", str(tmp_path / "runs")]
-    runner = subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True)
+    # a test run under nohup or in a shell's background would hand its ignored signals on
+    runner = subprocess.Popen(
+        command, env=settings, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)
+    )
     train = tmp_path / "runs" / "small" / "train"
     while not list(train.glob("*.partial/adapter/checkpoint-1/trainer_state.json")):
         assert runner.poll() is None
