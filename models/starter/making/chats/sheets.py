@@ -1,0 +1,54 @@
+"""Lore sheets: invented entities with facts, written down in one of several forms, among distractors."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from making.chats import facts as drawing
+from making.chats.chat import cap
+from making.chats.fact import Entity, Fact
+from making.chats.passages import Library
+from making.chats.systems import FOLDERS, Note
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Who or what is concerned, its facts, and the notes that tell them (and others)."""
+
+    focus: tuple[Entity, ...]
+    facts: tuple[tuple[Fact, ...], ...]
+    notes: tuple[Note, ...]
+
+
+def sheet(library: Library, draw: random.Random, *, kinds: tuple[str, ...], each: tuple[int, int]) -> Sheet:
+    """A sheet about one entity of each kind with `each` (least, most) facts, and up to ten distractors: sheets or passages of a book."""
+    focus = tuple(drawing.entity(draw, kind, library.pool, library.words) for kind in kinds)
+    told = tuple(tuple(drawing.facts(one, draw.randint(*each), draw, library)) for one in focus)
+    notes = [note(one, about, draw) for one, about in zip(focus, told, strict=True)]
+    for _ in range(draw.choice((0, 0, 1, 1, 2, 3)) + (draw.random() < 0.15) * draw.randint(2, 7)):
+        if draw.random() < 0.3:
+            notes.append(library.distractor(draw))
+        else:
+            other = drawing.entity(draw, draw.choice(("person", "place", "thing")), library.pool, library.words)
+            notes.append(note(other, tuple(drawing.facts(other, draw.randint(1, 3), draw, library)), draw))
+    draw.shuffle(notes)
+    return Sheet(focus, told, tuple(notes))
+
+
+def note(about: Entity, told: tuple[Fact, ...], draw: random.Random) -> Note:
+    """The facts about one entity as a paragraph, a list, a card or a line."""
+    name = cap(about.name)
+    pick = draw.random()
+    if pick < 0.5:
+        text = " ".join(fact.lore for fact in told)
+    elif pick < 0.7:
+        text = "\n".join(f"- {fact.lore}" for fact in told)
+    elif pick < 0.9 and all(fact.label[:1].islower() and fact.label != "event" for fact in told):
+        mark = draw.choice(("- {l}: {v}", "{l}: {v}", "- **{l}:** {v}", "* {l} – {v}", "{l} = {v}"))
+        text = "\n".join([name, *(mark.replace("{l}", cap(fact.label)).replace("{v}", fact.short) for fact in told)])
+    else:
+        text = "\n\n".join(fact.lore for fact in told)
+    slug = about.name.lower().replace("’", "").replace(".", "").replace(" ", "_")
+    heading = draw.choice((name, name, f"{name} > Notes", f"Notes on {about.name}", f"The world > {name}", f"{name} > At a glance"))
+    return Note(f"{draw.choice(FOLDERS)}/{slug}{draw.choice(('.md', '.md', '.txt', ''))}", heading, text)
