@@ -16,7 +16,7 @@ from lorewright.manifest import Hashes, digest, read_json
 from tests.conftest import REPO, MakeRecipe
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(120, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [8, pytest.param(120, marks=pytest.mark.long)])
 def test_killed_at_random_moments_nothing_finished_is_lost(kills: int, make_recipe: MakeRecipe, fake_tools: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lorewright.cli", "run", str(make_recipe()), "--runs", str(tmp_path / "runs")]
     settings = os.environ | {"PYTHONPATH": str(REPO / "src")}

@@ -40,7 +40,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Scripted.script, Scripted.seen = [], []
     monkeypatch.setattr(chat.asyncio, "sleep", lambda seconds: _none())
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
+        threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{web.server_port}/v1"
         web.shutdown()
 
