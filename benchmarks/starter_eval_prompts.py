@@ -1,7 +1,7 @@
-"""What the starter model is asked: lore, scenes and questions that nothing of its training data resembles.
+"""What the starter model is asked: a world book's notes, requests for scenes and questions, all unlike its training data.
 
-Disjoint from the training generator (models/starter/making/chats) by construction: no kind of fact, no sentence template, no frame around the
-lore, no wording of a request or question and no name of this file occurs there. tests/starter/test_eval_disjoint.py compares them.
+The training generator (models/starter/making/chats) shares no kind of fact, no sentence, no frame around the lore, no wording of a request or
+question and no name with this file. tests/starter/test_eval_disjoint.py compares them. Nobody tunes to what stands here.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 PERSONS = _names(
-    "Ottoline Quarrie,Bettany Crule,Ansgar Phelp,Isolde Wrackham,Tiberius Nunn,Marguerite Oxblood,Corwin Adderley,Philippa Sneed,Lazlo Vintner,"
-    "Hester Gallowglass,Evander Mopp,Rosalind Thrupp,Jasper Hollin,Winifred Scathe,Barnaby Fitch,Seraphine Dowd,Aurelio Bannock,Thomasin Yarrow,"
-    "Cuthbert Leech,Delphine Marchbanks,Ignatius Rook,Persis Underhay,Roderick Plumb,Clemency Haddock,Zebulon Frye,Araminta Stoke,Gideon Larkspur,"
-    "Millicent Bray,Orlando Tench,Verity Copplestone"
+    "Tamsin Ardwell,Leopold Vancourt,Ingrid Solheim,Casimir Drayle,Odette Farrant,Nikolai Bresk,Mabel Trewin,Rufus Kettering,Yvaine Morwick,"
+    "Desmond Pryce,Saskia Vellan,Alaric Stenhouse,Beatrix Colmore,Dashiell Rourke,Elowen Tarrick,Hugo Ballantyne,Imogen Fairlie,Jorah Meldrum,"
+    "Katya Orlov,Linus Greaves,Maren Halvorsen,Nestor Quayle,Ophelia Brandt,Piers Lockridge,Ramona Escher,Silas Wexcombe,Theodora Lisle,"
+    "Ulric Hesketh,Vivian Ashdown,Wanda Kestrell"
 )
 PLACES = _names(
-    "Gullswater,Candlewick Row,Thornapple,Saltmarrow,Hobbler’s End,Ravenspurn Hall,Tarnished Hill,Eelpie Lane,Oldmarket,Brackenfold,Mistral Bay,"
-    "Cinder Street,Foxglove Priory,Winterbourne,Larkrise,Gallows Mead,Stonecrop,Duskwater,Nettlebed,Pilgrim’s Rest,Wolfpit,Marigold Quay,"
-    "Hartsease,Smokehouse Alley,Dovecote Yard,Icehouse Green,Mulberry Sound,Tinker’s Drift,Owlpen,Quillhaven"
+    "Velmora,Lessingham,Dunharrick,Brennoth,Oskarra,Ansferry,Tolverstone,Merrowdale,Yarrick Ness,Sundermere,Hexley,Ilvarra,Gorsefen,Caldershaw,"
+    "Wenning Magna,Rothmarsh,Aldercombe,Zantara,Pellgrove,Stavrin,Quernfold,Fellhaven,Abbot’s Lorne,Nethercross,Bryndale,Osterwick,Trevannion,"
+    "Larchwater,Skerra Holm,Thessamir"
 )
 THINGS = _names(
-    "the Weeping Engine,the Glass Stag,the Pewter Harlequin,the Velvet Cannon,the Paper Moon,the Drowned Piano,the Tin Bishop,the Ninefold Loom,"
-    "the Whispering Stove,the Ember Wheel,the Salt Cradle,the Hollow Admiral,the Marble Kite,the Upside Lamp,the Crooked Dynamo"
+    "the Amaranth Codex,the Halcyon Orrery,the Obsidian Chalice,the Tarquin Sextant,the Basalt Gauntlet,the Cerulean Lantern,"
+    "the Nightingale Astrolabe,the Verdigris Helm,the Ossuary Chime,the Wyrmwood Flute,the Kestrian Dagger,the Gilded Censer,the Sable Cuirass,"
+    "the Hourless Pendulum,the Argent Quiver"
 )
 
 
@@ -42,35 +43,44 @@ class Kind:
     values: tuple[str, ...]
 
 
+# Values have no article of their own: a scene that says "the" where the note says "a" has used the fact all the same.
 KINDS = (
-    Kind("password", "place", "Nobody gets past the watch at {s} at night without whispering “{v}” through the grating.", "Which word has to be whispered to get past the watch at {s}?", ("thistledown", "marrowbone", "candlefat", "periwinkle", "hobnail", "quicklime", "gooseberry", "lodestone")),
-    Kind("scent", "person", "Wherever {s} goes, a smell of {v} hangs in the air for an hour.", "What smell lingers wherever {s} goes?", ("camphor", "burnt sugar", "juniper", "turpentine", "cloves", "wet slate", "quinces", "liquorice")),
-    Kind("instrument", "person", "During thunderstorms {s} climbs to the attic and plays the {v}, very badly.", "Which instrument is played by {s} during thunderstorms?", ("bassoon", "zither", "hurdy-gurdy", "ocarina", "harmonium", "theremin", "banjo", "tuba")),
-    Kind("phobia", "person", "Nothing on earth frightens {s} except {v}.", "What frightens {s}?", ("moths", "cellar stairs", "porcelain dolls", "magpies", "ventriloquists", "escalators", "jellyfish", "barometers")),
-    Kind("scar", "person", "The scar above the left eyebrow was given to {s} by {v}, on a wet night.", "By what was {s} given the scar?", ("a harpoon", "a falling chimney", "boiling jam", "an angry swan", "a runaway tram", "a cricket bat", "a rocket", "a broken mandolin")),
-    Kind("taboo", "place", "Inside the bounds of {s} it is strictly forbidden to {v}, even for children.", "What is strictly forbidden inside the bounds of {s}?", ("whistle hymns", "juggle", "sneeze twice", "wear spectacles", "skip rope", "mention turnips", "walk backwards", "yawn aloud")),
-    Kind("noise", "thing", "As soon as {s} is started, it makes a noise like {v}.", "Like what does it sound when {s} is started?", ("a choir of frogs", "tearing silk", "a hundred spoons", "distant applause", "a sneezing elephant", "gravel in a bucket", "a drunken cuckoo", "wet thunder")),
-    Kind("parlour game", "place", "The evenings at {s} pass with a card game by the name of {v}, at which everybody cheats.", "Which card game fills the evenings at {s}?", ("Blind Bishop", "Spindle", "Tattercoat", "Nine Bones", "Hangdog", "Trollop’s Luck", "Mumblepeg", "Cabbage")),
-    Kind("downpour", "place", "Once a year, without warning, {v} rain down upon {s}.", "Once a year something rains down upon {s}. What?", ("herrings", "moth wings", "copper pins", "walnut shells", "white feathers", "torn letters", "tadpoles", "acorns")),
-    Kind("vow", "person", "After the trial {s} swore a vow never again to touch {v}.", "What has {s} vowed never to touch again?", ("loaded dice", "gunmetal", "marmalade", "parchment", "oysters", "a steering wheel", "violins", "peacocks")),
-    Kind("disguise", "person", "To the masquerade {s} invariably comes disguised as {v}.", "As what does {s} disguise for the masquerade?", ("a scarecrow", "an abbess", "a lobster", "a chimney sweep", "a pharaoh", "a beehive", "a hangman", "a weathercock")),
-    Kind("subject", "person", "At the university {s} lectures, to empty benches, on {v}.", "On which subject does {s} lecture?", ("ditches", "mermaids", "mildew", "Etruscan plumbing", "comets", "bookworms", "volcanoes", "perjury")),
-    Kind("curse", "thing", "A curse lies upon {s}: those who sleep near it wake up {v}.", "What befalls those who sleep near {s}?", ("left-handed", "bald as an egg", "speaking Flemish", "colour-blind", "an inch shorter", "speaking in rhymes", "penniless", "without a shadow")),
-    Kind("bribe", "thing", "The only way to coax {s} into motion is to pour {v} over it.", "What has to be poured over {s} to coax it into motion?", ("treacle", "holy water", "flat champagne", "paraffin", "buttered milk", "cold gravy", "rosewater", "castor oil")),
+    Kind("debt", "person", "{s} owes {v} to the moneylenders of the lower city and has stopped answering their letters.", "How much does {s} owe the moneylenders?", ("four hundred florins", "ninety crowns", "six thousand ducats", "eleven hundred guilders", "seventy gold marks", "two thousand rupees", "fifty-five sovereigns", "thirteen thousand lire")),
+    Kind("addiction", "person", "{s} is addicted to {v} and has tried twice, without success, to give it up.", "What is {s} addicted to?", ("laudanum", "snuff", "poppy tea", "greyhound racing", "cough syrup", "chewing tobacco", "morphine", "absinthe")),
+    Kind("allergy", "person", "One bite of {v} is enough to bring {s} out in a rash and close the throat.", "What food gives {s} a rash?", ("almonds", "strawberries", "buckwheat", "mustard", "celery", "crab meat", "egg custard", "sesame")),
+    Kind("conviction", "person", "Long before the story opens, {s} spent six years in prison for {v}.", "What was {s} sent to prison for?", ("arson", "piracy", "blackmail", "forgery", "horse theft", "bigamy", "grave robbery", "embezzlement")),
+    Kind("tattoo", "person", "On the inside of the left wrist {s} has a tattoo of a {v}, usually covered by a glove.", "What is the tattoo on {s}’s wrist?", ("coiled adder", "broken compass", "burning tower", "fox skull", "thistle", "kraken", "winged hourglass", "dead swallow")),
+    Kind("ailment", "person", "{s} suffers from {v}, an illness that nobody but the doctor knows about.", "Which illness does {s} have?", ("night blindness", "gout", "epilepsy", "malaria", "asthma", "sleeping sickness", "vertigo", "rickets")),
+    Kind("sorcery", "person", "{s} was born with a magical power over {v} and has never quite learned to control it.", "What does {s} have magical power over?", ("honeybees", "river ice", "rust", "candle flames", "mercury", "cobwebs", "thunderclouds", "bats")),
+    Kind("roofing", "place", "The roofs of {s} are all covered with {v}, which keeps out the worst of the winter.", "What are the roofs of {s} covered with?", ("copper tiles", "whale skin", "turf", "seashells", "birch bark", "tarred canvas", "reindeer hides", "turtle shells")),
+    Kind("deity", "place", "The people of {s} worship the {v} and leave offerings on the temple steps at dusk.", "Which god do the people of {s} worship?", ("River Mother", "Blind Archer", "Horned Ferryman", "Lady of Wasps", "Sleeping Giant", "Moonless King", "Three Sisters", "Lord of Ashes")),
+    Kind("catastrophe", "place", "Forty years ago {s} was almost wiped out by a {v}, and whole districts were never rebuilt.", "What disaster almost wiped out {s} forty years ago?", ("landslide", "plague of locusts", "tidal wave", "cholera outbreak", "burst dam", "meteor", "gunpowder explosion", "smallpox epidemic")),
+    Kind("monster", "place", "A {v} is said to live in the flooded caves under {s}, so boats keep away after dark.", "What lives in the caves under {s}?", ("two-headed wyvern", "blind crocodile", "white basilisk", "giant newt", "winged eel", "talking toad", "man-eating stork", "six-legged wolf")),
+    Kind("governance", "place", "A {v} governs {s}, and every Monday the new laws are read aloud in the market.", "Who governs {s}?", ("council of widows", "guild of clockmakers", "retired admiral", "blind empress", "committee of bakers", "ten-year-old duke", "former pirate", "parliament of beekeepers")),
+    Kind("mining", "place", "Miners have dug {v} out of the hills behind {s} for three centuries.", "What do the miners dig out of the hills behind {s}?", ("cobalt", "opals", "rock salt", "sulphur", "garnets", "zinc", "pink marble", "blue clay")),
+    Kind("forfeit", "thing", "People who use {s} lose their {v} for a month, and there is no way around it.", "What do people lose when they use {s}?", ("sense of taste", "singing voice", "reflection", "sense of direction", "eyebrows", "fingernails", "colour vision", "memory for names")),
+    Kind("weakness", "thing", "The one weakness of {s} is {v}: the slightest touch of it drains all the power away.", "What is the weakness of {s}?", ("birch sap", "vinegar", "goose fat", "lamp oil", "wood ash", "beeswax", "pine resin", "sea water")),
+    Kind("counterfeit", "thing", "Forged copies of {s} exist, but only the original has a {v} near the base.", "How can the original of {s} be told from the forged copies?", ("hairline crack", "dragonfly mark", "drop of solder", "missing rivet", "crescent-shaped dent", "smear of red wax", "row of seven dots", "faint thumbprint")),
+    Kind("hideaway", "thing", "Since the siege {s} has been hidden in a {v}, though most people believe it was destroyed.", "Where has {s} been hidden since the siege?", ("salmon barrel", "convent laundry", "dry cistern", "bakery chimney", "child’s coffin", "lime kiln", "haunted windmill", "rope factory")),
+    Kind("glow", "thing", "Whenever an enemy comes near, {s} begins to glow {v} and hum softly.", "What colour does {s} glow when an enemy is near?", ("pale violet", "sickly green", "apricot", "turquoise", "indigo", "magenta", "bottle green", "saffron")),
 )  # fmt: skip
 # ruff: noqa: E501 - a kind a line reads best
 FRAMES = (
-    "You narrate tales.\n\nExtracts from the almanac, which are true in this tale:\n\n{notes}",
-    "The chronicle records the following.\n\n{notes}\n\nWhatever is narrated must agree with the chronicle.",
-    "You are a seasoned teller of tales who respects the archive. From the archive:\n{notes}",
-    "Dossier\n\n{notes}\n\nEnd of dossier.",
+    "You are the co-author of a fantasy novel. This is its world book:\n\n{notes}",
+    "{notes}\n\nAll of the above is canon. Stay faithful to it in whatever you write.",
+    "You assist a novelist with a long-running series.\n\nSeries bible:\n{notes}\n\nNever contradict the series bible.",
+    "Characters and setting\n\n{notes}\n\nWrite the fiction that the user asks for, consistent with these details.",
 )
-PLAIN = ("You narrate tales.", "You are a seasoned teller of tales.", "Narrate in good plain English.", "You tell tales by the fire.")
-SCENES = (
-    "Narrate an episode in which {s} plays a part.", "I would like to read an episode about {s}.", "Compose a page of fiction. {s} should turn up in it.",
-    "Take me to the moment when the trouble around {s} begins.", "Paint a vivid picture of {s} in a paragraph or two.",
+PLAIN = (
+    "You are the co-author of a fantasy novel.", "You assist a novelist with a long-running series.",
+    "Write the fiction that the user asks for.", "You are an assistant for creative writing.",
 )  # fmt: skip
-HEADINGS = ("{s} —", "Entry: {s}.", "On {s}:", "• {s}.")
+SCENES = (
+    "Please draft the next scene of my novel, with {s} at the centre.", "Could you write the passage where the reader first encounters {s}?",
+    "Write an opening paragraph that introduces {s} to the reader.", "I need a scene of about two hundred words featuring {s}.",
+    "Give me a tense scene involving {s}, please.", "How would the narrator describe {s}? Write that description.",
+)  # fmt: skip
+HEADINGS = ("{s}:", "[{s}]", "**{s}**.", "- {s}:")
 NAMES = {"person": PERSONS, "place": PLACES, "thing": THINGS}
 
 
@@ -88,21 +98,22 @@ class Prompt:
 
 
 def prompts(count: int, seed: int) -> list[Prompt]:
-    """Seeded prompts: two facts about a subject (three about a person), among notes about two others."""
+    """Seeded prompts: two facts about a subject (three about a person or a place), among notes about two others."""
     draw = random.Random(seed)
     return [_prompt(draw) for _ in range(count)]
 
 
 def _prompt(draw: random.Random) -> Prompt:
     about = draw.choice(("person", "person", "place", "thing"))
-    subject, *others = draw.sample(NAMES[about], 2)
+    subject, other = draw.sample(NAMES[about], 2)
     other_kind = draw.choice([kind for kind in NAMES if kind != about])
     facts = _facts(about, 3 if about != "thing" else 2, draw)
+    told = {value for _, value in facts}
     entries = [
-        (subject, facts), (others[0], _facts(about, 1, draw)), (draw.choice(NAMES[other_kind]), _facts(other_kind, 2, draw)),
+        (subject, facts), (other, _facts(about, 1, draw, told)), (draw.choice(NAMES[other_kind]), _facts(other_kind, 2, draw)),
     ]  # fmt: skip
     draw.shuffle(entries)
-    notes = tuple((name, " ".join(_say(kind.lore, name, value) for kind, value in told)) for name, told in entries)
+    notes = tuple((name, " ".join(_say(kind.lore, name, value) for kind, value in about_it)) for name, about_it in entries)
     heading = draw.choice(HEADINGS)
     given = "\n".join(f"{_say(heading, name, '')} {text}" for name, text in notes)
     kind, value = draw.choice(facts)
@@ -112,8 +123,10 @@ def _prompt(draw: random.Random) -> Prompt:
     )  # fmt: skip
 
 
-def _facts(about: str, count: int, draw: random.Random) -> list[tuple[Kind, str]]:
-    return [(kind, draw.choice(kind.values)) for kind in draw.sample([kind for kind in KINDS if kind.about == about], count)]
+def _facts(about: str, count: int, draw: random.Random, but: set[str] | frozenset[str] = frozenset()) -> list[tuple[Kind, str]]:
+    """Facts of different kinds. but: values told of the subject, which a note about another must not repeat."""
+    kinds = draw.sample([kind for kind in KINDS if kind.about == about], count)
+    return [(kind, draw.choice([value for value in kind.values if value not in but])) for kind in kinds]
 
 
 def _say(template: str, subject: str, value: str) -> str:

@@ -46,6 +46,7 @@ def test_a_run_makes_everything_and_the_next_skips_it(
     assert (run.done["merge"] / "merged" / "tokenizer.json").read_text() == "trained from step 0", "the trained tokenizer is kept"
     assert [call["argv"][0] for call in calls(fake_tools)] == ["train", "merge-lora"]
     assert calls(fake_tools)[0]["offline"] == "1", "a model in a folder needs no hub"
+    assert calls(fake_tools)[0]["threads"] == str(len(os.sched_getaffinity(0))), "accelerate would train with one thread"
     again = run_of(file)
     execute(again)
     assert actions(again) == dict.fromkeys(ARTIFACTS, "skipped")

@@ -20,9 +20,10 @@ def main() -> None:
     verb, config, *rest = sys.argv[1:]
     with open(os.environ["FAKE_CALLS"], "a") as calls:
         calls.write(
-            json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"]})
+            json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"],
+                        "threads": os.environ.get("OMP_NUM_THREADS")})
             + "\n"
-        )
+        )  # fmt: skip
     text = pathlib.Path(config).read_text()
     if verb == "train":
         train(pathlib.Path("adapter"), os.environ.get("FAKE_AXOLOTL", ""))

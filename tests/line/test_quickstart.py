@@ -16,7 +16,7 @@ pytestmark = pytest.mark.real
 @pytest.mark.req("F3", "F4", "F5", "F6", "F7", "F8")
 def test_it_ends_with_an_answer_the_passages_and_where_things_are(line: Line) -> None:
     shown = line.first
-    assert "random weights" in shown, "it says that the model has learnt nothing"
+    assert "small demonstration model" in shown, "it says what to expect"
     assert "question  Describe Elena's cybernetic arm." in shown
     assert "characters/elena_pascoe.md · The arm" in shown
     assert "results   " in shown
@@ -60,7 +60,7 @@ def test_training_really_learnt_and_its_curve_is_kept(line: Line) -> None:
     facts = json.loads((line.latest("train") / "step.json").read_text())["facts"]
     assert facts["final_loss"] < facts["first_loss"] - 0.1
     assert facts["final_eval_loss"] < facts["first_eval_loss"] - 0.1
-    assert len(facts["loss_curve"]) == facts["steps"] > 20
+    assert len(facts["loss_curve"]) == facts["steps"] > 15
     assert (line.latest("train") / "loss.png").stat().st_size > 5000
 
 
@@ -70,12 +70,12 @@ def test_the_adapters_weights_are_in_the_merged_model(line: Line, repo: Path) ->
     import torch
     from safetensors.torch import load_file
 
-    base = load_file(repo / "models" / "tiny" / "model.safetensors")
+    base = load_file(repo / "models" / "starter" / "model.safetensors")
     merged = load_file(line.latest("merge") / "merged" / "model.safetensors")
     adapter = load_file(line.latest("train") / "adapter" / "adapter_model.safetensors")
     config = json.loads((line.latest("train") / "adapter" / "adapter_config.json").read_text())
     pairs = [name for name in adapter if name.endswith("lora_A.weight")]
-    assert len(pairs) == 14
+    assert len(pairs) == 49
     for name in pairs:
         delta = adapter[name.replace("lora_A", "lora_B")].float() @ adapter[name].float() * config["lora_alpha"] / config["r"]
         key = name.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")

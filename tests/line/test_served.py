@@ -54,7 +54,7 @@ def prompt_of(served: Line, repo: Path, which: int, **body: Any) -> str:
     )
     with urllib.request.urlopen(request, timeout=60) as reply:
         ids = json.load(reply)["prompt_token_ids"]
-    return str(Tokenizer.from_file(str(repo / "models" / "tiny" / "tokenizer.json")).decode(ids, skip_special_tokens=False))
+    return str(Tokenizer.from_file(str(repo / "models" / "starter" / "tokenizer.json")).decode(ids, skip_special_tokens=False))
 
 
 @pytest.mark.req("F7", "F8")
@@ -87,7 +87,7 @@ def test_vllm_serves_the_trained_model_and_not_the_base(served: Line, repo: Path
             logs = torch.log_softmax(model(ids).logits[0, -1], -1)
         return max(abs(logs[int(token.removeprefix("token_id:"))].item() - value) for token, value in told.items())
 
-    trained, base = distances(merged), distances(repo / "models" / "tiny")
+    trained, base = distances(merged), distances(repo / "models" / "starter")
     assert trained < 0.1, "served and trained agree up to the rounding of bf16"
     assert base > 3 * trained, f"the base model is another one: {base} against {trained}"
     assert all(math.isfinite(value) for value in told.values())

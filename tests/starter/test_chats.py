@@ -103,18 +103,56 @@ def test_names_are_exchanged_everywhere_and_only_as_words() -> None:
     assert exchange("Olin met Olinson; Olin’s hat.", {"Olin": "Vask"}) == "Vask met Olinson; Vask’s hat."
 
 
-def test_questions_are_mostly_answered_by_a_sentence_of_the_lore(chats: list[Any]) -> None:
-    for kind in ("question", "quote"):
+def test_answers_begin_with_the_value_and_go_on_with_a_sentence_of_the_lore(chats: list[Any]) -> None:
+    asked = [chat for chat in chats if chat.kind == "question"]
+    for chat in asked:
+        replies = [text for role, text in chat.turns if role == "assistant"]
+        assert all(reply.lower().startswith(value.lower()) for reply, value in zip(replies, chat.values, strict=True))
+    for kind, least in (("question", 0.6), ("quote", 0.9)):
         replies = [(text, chat.lore) for chat in chats if chat.kind == kind for role, text in chat.turns if role == "assistant"]
-        said = [any(line in lore for line in (text, text.partition(": ")[2]) if line) for text, lore in replies]
-        assert sum(said) > 0.6 * len(said)
+        said = [text in lore or text.partition(". ")[2] in lore for text, lore in replies]
+        assert sum(said) > least * len(said)
+
+
+def test_other_notes_say_the_same_of_somebody_else(library: Any) -> None:
+    """Or the name alone, or what is asked for alone, would find the answer."""
+    from making.chats.facts import entity, facts
+
+    draw = random.Random(2)
+    about, other = (entity(draw, "person", library.pool, library.words) for _ in range(2))
+    made = [fact for fact in facts(about, 60, draw, library) if fact.again]
+    assert len(made) > 30
+    alike = 0
+    for fact in made:
+        twin = fact.again(other)
+        assert twin.about == other.name
+        assert about.name not in twin.lore
+        shared = set(fact.lore.replace(about.name, "").split()) & set(twin.lore.replace(other.name, "").split())
+        alike += len(shared) >= 2
+    assert alike > 0.8 * len(made)
+
+
+def test_sentences_of_the_books_become_facts_and_questions(library: Any) -> None:
+    from making.chats.fact import Entity
+    from making.chats.natural import natural_fact
+
+    draw = random.Random(3)
+    assert len(library.natural["person"]) > 20
+    for given in library.natural["person"]:
+        fact = natural_fact(Entity("Oda Fenn", "person"), given, "a green parasol", library.words, draw)
+        assert "Oda Fenn" in fact.lore
+        assert "{" not in fact.lore
+        for question in fact.questions:
+            assert question.value in fact.lore
+            assert question.value not in question.asked
+            assert question.asked.endswith("?")
 
 
 def test_open_facts_are_of_any_kind(library: Any) -> None:
-    from making.chats.openfacts import open_fact
+    from making.chats.openfacts import open_fact, phrase
 
     draw = random.Random(4)
-    facts = [open_fact("the Oaken Letter", library.words, draw) for _ in range(2000)]
+    facts = [open_fact("the Oaken Letter", phrase(library.words, draw), library.words, draw) for _ in range(2000)]
     assert len({fact.lore for fact in facts}) > 1900
     assert all(question.value.lower() in fact.lore.lower() for fact in facts for question in fact.questions)
     assert sum(bool(fact.questions) for fact in facts) > 1900

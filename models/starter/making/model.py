@@ -17,8 +17,8 @@ class Shape:
     """Sizes. All that K-quants cut into rows are multiples of 256."""
 
     hidden: int = 512
-    intermediate: int = 1280
-    layers: int = 5
+    intermediate: int = 768
+    layers: int = 7
     heads: int = 8
     kv_heads: int = 2
     vocabulary: int = 8192

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -54,7 +55,7 @@ def chats(told: argparse.Namespace) -> str:
 
 
 def pretrain(told: argparse.Namespace) -> str:
-    shape = model.Shape(**{**vars(model.TINY), "vocabulary": told.pieces}) if told.tiny else model.Shape(vocabulary=told.pieces)
+    shape = replace(model.TINY if told.tiny else model.Shape(intermediate=told.intermediate, layers=told.layers), vocabulary=told.pieces)
     made = model.make(shape, told.seed)
     log(f"{sum(weight.numel() for weight in made.parameters()):,} parameters")
     return _train(told, made, Phase("pretrain", told.pretrain_steps, told.minutes, falling=False, **_rates(told)), PRETRAIN_SHARES, 0.0)

@@ -35,7 +35,8 @@ def train(step: Step, run: Run) -> Facts:
                 points.flush()
             bar(progress.step, progress.total or None, progress.note())
 
-        environment = run.tool_environment("train")
+        # accelerate holds a trainer without this variable to one thread
+        environment = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))} | run.tool_environment("train")
         process.run(
             [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
             environment=environment, log=run.paths.log("train"), folder=run.work, on_line=on_line,

@@ -15,9 +15,9 @@ from making.chats.scenes import continuation, scene
 from making.chats.woven import real, told, woven
 
 LESSONS: dict[str, tuple[Callable[[Library, random.Random], Chat], float]] = {
-    "scene": (scene, 0.08), "continue": (continuation, 0.04), "question": (question, 0.32), "describe": (description, 0.05),
-    "unknown": (unknown, 0.02), "woven": (woven, 0.08), "real": (real, 0.04), "recall": (recall, 0.04),
-    "quote": (quote, 0.13), "told": (told, 0.20),
+    "scene": (scene, 0.07), "continue": (continuation, 0.03), "question": (question, 0.38), "describe": (description, 0.05),
+    "unknown": (unknown, 0.02), "woven": (woven, 0.06), "real": (real, 0.03), "recall": (recall, 0.03),
+    "quote": (quote, 0.11), "told": (told, 0.22),
 }  # fmt: skip
 
 

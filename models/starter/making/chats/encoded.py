@@ -17,8 +17,11 @@ from making.measure import Losses
 from making.tokenizer import IM_END_ID, IM_START_ID, spm
 
 LONGEST = 2048
-WEIGHTS = {"question": 3, "describe": 3, "recall": 3, "unknown": 3, "quote": 3, "told": 2}
+FIRST, FIRST_WEIGHT = 8, 6
+WEIGHTS = {"question": 1, "describe": 2, "recall": 1, "unknown": 2, "quote": 1, "told": 2}
 """How much an answer's tokens count: short answers would drown in scenes."""
+SHORT = frozenset(("question", "recall", "quote"))
+"""Kinds whose first tokens decide; what comes behind them is mostly copied. These count FIRST_WEIGHT."""
 _state: dict[str, Any] = {}
 
 
@@ -33,7 +36,8 @@ def encode(made: Chat, processor: Any) -> tuple[list[int], list[int]]:
             head, body = [IM_START_ID, *processor.encode(f"{role}\n{text}")], []
         ids += [*head, *body, IM_END_ID, *newline]
         mark = WEIGHTS.get(made.kind, 1) if role == "assistant" else 0
-        learnt += [*[0] * len(head), *[mark] * (len(body) + 1), *[0] * len(newline)]
+        first = min(len(body), FIRST) if mark and made.kind in SHORT else 0
+        learnt += [*[0] * len(head), *[FIRST_WEIGHT] * first, *[mark] * (len(body) - first + 1), *[0] * len(newline)]
     return ids, learnt
 
 

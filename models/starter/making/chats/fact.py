@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Question:
 class Fact:
     """One fact: as lore has it, as a story tells it, as questions.
 
-    terms: the values that a story takes from it. label, short: attribute and value, as in a list.
+    terms: the values that a story takes from it. label, short: attribute and value, as in a list. again: the same kind of fact about
+    another entity, with another value.
     """
 
     about: str
@@ -36,3 +38,4 @@ class Fact:
     terms: tuple[str, ...]
     label: str
     short: str
+    again: Callable[[Entity], Fact] | None = field(default=None, compare=False)

@@ -73,9 +73,6 @@ _SMALL = frozenset(
         ],
     )
 )
-OPENERS = (
-    "The notes say: ", "As is known: ", "This is what is told: ", "From the notes: ", "Here it is: ", "So it stands in the notes: ", "It is told: ",
-)  # fmt: skip
 STORY = (
     "Everybody knew that {s}.", "There was no doubt that {s}.", "So it was: {S}.", "“They say that {s},” the old woman began.", "{S}.", "{S}.",
     "{S}, and that was where it all began.", "“{S},” said a voice in the dark.", "It was an old story that {s}.", "One thing was certain: {S}.",
@@ -112,9 +109,9 @@ def name(words: Vocabulary, draw: random.Random, pool: list[str]) -> str:
     )  # fmt: skip
 
 
-def open_fact(about: str, words: Vocabulary, draw: random.Random) -> Fact:
-    """Something about the entity; a question may leave words out, or have some that the sentence does not have."""
-    said, asked = draw.choice(_SHAPES)(about, phrase(words, draw), words, draw)
+def open_fact(about: str, value: str, words: Vocabulary, draw: random.Random) -> Fact:
+    """Something about the entity that has the value; a question may leave words out, or have some that the sentence does not have."""
+    said, asked = draw.choice(_SHAPES)(about, value, words, draw)
     bare = said
     if draw.random() < 0.25:
         said = draw.choice(_FRAMES).replace("{s}", said)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from making import names
+from making.chats.natural import mined as sentences_of
 from making.chats.systems import Note
 from making.chats.vocabulary import Vocabulary
 from making.corpus import SCENE_BREAK, Book, paragraphs, sentences
@@ -34,7 +35,8 @@ class Passage:
 
 class Library:
     """All passages of all books. pool: names that occur in them; mined: things in them, such as `a leather bag`;
-    deeds: what people in them did, such as `closed the door behind him`; words: what sentences can be put together from."""
+    deeds: what people in them did, such as `closed the door behind him`; words: what sentences can be put together from;
+    natural: sentences that can be made facts about a person, a place or a thing."""
 
     def __init__(self, books: list[Book]) -> None:
         self.names = {book.name: frozenset(names.found_in(book.text)) for book in books}
@@ -45,6 +47,8 @@ class Library:
         self.odds = [len(self.books[name]) for name in self.order]
         self.deeds = sorted({deed for book in books for deed in deeds(book, self.names[book.name])})
         self.words = Vocabulary(books)
+        every = sentences_of(books, self.names)
+        self.natural = {kind: [one for one in every if kind in one.kinds] for kind in ("person", "place", "thing")}
         self.mined = sorted({found for book in books for found in _OBJECT.findall(book.text) if not _DULL & set(found.split())})
 
     def draw(self, draw: random.Random, least: int = 40, most: int = 190) -> Passage:

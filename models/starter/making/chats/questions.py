@@ -7,7 +7,6 @@ import random
 from making.chats import facts as drawing
 from making.chats.chat import Chat, cap, one, turns
 from making.chats.fact import Fact
-from making.chats.openfacts import OPENERS
 from making.chats.passages import Library
 from making.chats.sheets import Sheet, sheet
 from making.chats.systems import voice, with_lore
@@ -26,7 +25,7 @@ _DESCRIBE = (
 def question(library: Library, draw: random.Random) -> Chat:
     """One to four questions about a sheet, with their answers."""
     kinds = tuple(draw.choice(("person", "place", "thing")) for _ in range(draw.choice((1, 1, 2, 2, 3))))
-    given = sheet(library, draw, kinds=kinds, each=(2, 5))
+    given = sheet(library, draw, kinds=kinds, each=(3, 6))
     every = [fact for told in given.facts for fact in told]
     asked: list[str] = []
     values: list[str] = []
@@ -49,12 +48,8 @@ def _turn(fact: Fact, given: Sheet, draw: random.Random) -> tuple[str, str, str]
         ask = before + (
             ask[0].lower() + ask[1:] if before.endswith((", ", ": ")) and ask.split()[0] in {"What", "Who", "Where", "When", "How"} else ask
         )
-    reply = drawn.reply
-    noted = any(fact.lore in note.text for note in given.notes)
-    if noted and drawn.value.lower() in fact.lore.lower() and draw.random() < 0.85:  # to say the lore again is an answer to anything
-        reply = fact.lore
-    if draw.random() < 0.5:
-        reply = draw.choice(OPENERS) + reply
+    said = fact.lore if drawn.value.lower() in fact.lore.lower() else drawn.reply
+    reply = f"{cap(drawn.value)}. {said}"  # the value first: what is asked for decides at once which sentence is meant
     if draw.random() < 0.1:  # a second fact of the same entity: an answer may be more than a line
         others = [other for told in given.facts for other in told if other.about == fact.about and other is not fact]
         reply += f" {draw.choice(others).lore}" if others else ""
@@ -63,7 +58,7 @@ def _turn(fact: Fact, given: Sheet, draw: random.Random) -> tuple[str, str, str]
 
 def description(library: Library, draw: random.Random) -> Chat:
     """Tell me about someone: the answer says again what the lore says, in a story's words or in the lore's."""
-    given = sheet(library, draw, kinds=(draw.choice(("person", "place", "thing")),), each=(2, 5))
+    given = sheet(library, draw, kinds=(draw.choice(("person", "place", "thing")),), each=(3, 6))
     told = given.facts[0]
     chosen = draw.sample(told, min(len(told), draw.randint(2, 4)))
     reply = " ".join(fact.lore if draw.random() < 0.8 else fact.told for fact in chosen)
@@ -83,7 +78,7 @@ def _given(kind: str, given: Sheet, asked: list[str], values: tuple[str, ...], d
 def unknown(library: Library, draw: random.Random) -> Chat:
     """A question about something that nobody has told anything of: the answer says so and invents nothing."""
     about = drawing.entity(draw, draw.choice(("person", "place", "thing")), library.pool, library.words)
-    asked = draw.choice(drawing.attribute(about, draw, library.mined).questions).asked
+    asked = next(fact for fact in drawing.facts(about, 4, draw, library) if fact.questions).questions[0].asked
     if about.name.lower() not in asked.lower():
         asked = f"What do you know about {about.name}?"
     reply = one(

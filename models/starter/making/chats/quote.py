@@ -7,7 +7,6 @@ import re
 
 from making import names
 from making.chats.chat import Chat, cap, turns
-from making.chats.openfacts import OPENERS
 from making.chats.passages import DEED, Library
 from making.chats.systems import FOLDERS, Note, with_lore
 from making.corpus import paragraphs, sentences
@@ -31,9 +30,8 @@ def quote(library: Library, draw: random.Random) -> Chat:
     values: list[str] = []
     for said in draw.sample(every, min(len(every), draw.choice((1, 2, 3, 4)))):
         asked, value = _asked(said, library, draw)
-        opener = draw.choice(OPENERS) if draw.random() < 0.5 else ""
-        turned += [asked, opener + said]
-        values.append(value)
+        turned += [asked, f"{cap(value)}. {said}" if value else said]
+        values.append(value or said.split()[-1].rstrip("."))
     draw.shuffle(notes)
     return Chat("quote", turns(with_lore(notes, draw), *turned), "\n".join(f"{note.title}\n{note.text}" for note in notes), tuple(values))
 
@@ -60,7 +58,7 @@ def _notes(library: Library, draw: random.Random) -> tuple[list[Note], list[str]
 
 
 def _asked(said: str, library: Library, draw: random.Random) -> tuple[str, str]:
-    """(question, value): the sentence with a gap, its beginning, some of its words, or a question made of it."""
+    """(question, value, empty if the whole sentence is asked for): the sentence with a gap, its beginning, some of its words, or a question made of it."""
     bare, pick = said.removesuffix("."), draw.random()
     if (did := DEED.match(said)) and pick < 0.5:
         return _deed(did[1], did[2], library, draw)
@@ -73,15 +71,15 @@ def _asked(said: str, library: Library, draw: random.Random) -> tuple[str, str]:
         return cap(f"{before}{mark}{after}?"), gap.group(0)
     words = bare.split()
     if pick < 0.68:
-        return draw.choice(_BEGUN).replace("{b}", " ".join(words[: max(3, len(words) // draw.choice((2, 3)))])), words[-1]
+        return draw.choice(_BEGUN).replace("{b}", " ".join(words[: max(3, len(words) // draw.choice((2, 3)))])), ""
     long = [at for at, word in enumerate(words) if not _LITTLE.match(word)]
     if pick < 0.85 or not long:
         at = draw.randrange(max(1, len(words) - 4))
         key = " ".join(words[at : at + draw.randint(3, 6)]).rstrip(",;:")
-        return cap(draw.choice(_ABOUT).replace("{k}", key)), words[-1]
+        return cap(draw.choice(_ABOUT).replace("{k}", key)), ""
     chosen = draw.sample(long, min(len(long), draw.choice((2, 2, 3, 4))))
     key = draw.choice((", ", " and ", " + ")).join(words[at].rstrip(",;:") for at in (sorted(chosen) if draw.random() < 0.6 else chosen))
-    return cap(draw.choice(_ABOUT).replace("{k}", key)), words[-1]
+    return cap(draw.choice(_ABOUT).replace("{k}", key)), ""
 
 
 def _deed(who: str, did: str, library: Library, draw: random.Random) -> tuple[str, str]:

@@ -30,7 +30,7 @@ def recall(library: Library, draw: random.Random) -> Chat:
         first = " ".join(did.split()[:4])
         asked += [
             one(draw, f"Who {did}?", f"Who was it that {did}?", f"Who {first}?", f"Which of them {did}?"),
-            one(draw, f"{who} {did}.", f"It was {who} who {did}.", f"It was {who}."),
+            f"{who}. {who} {did}.",
         ]
     values = tuple(match[1] for match in found if any(match[1] in reply for reply in asked[1::2]))
     return Chat("recall", turns(with_lore(notes, draw), *asked), "\n".join(note.text for note in notes), values[:1])
