@@ -66,6 +66,17 @@ def test_the_retrieved_fact_is_in_the_prompt_that_vllm_received(served: Line, re
     assert FACT not in prompt_of(served, repo, 1, lore=False)
 
 
+@pytest.mark.req("F7", "F8")
+def test_the_trained_model_takes_the_fact_from_the_lore(served: Line) -> None:
+    """What RAG is for: the value stands in the answer with lore, and cannot without."""
+    question: dict[str, Any] = {"messages": [{"role": "user", "content": "How old is Wim Teague?"}], "max_tokens": 60, "temperature": 0}
+    with client(served, 1) as api:
+        told = api.chat.completions.create(model="starter", **question).choices[0].message.content or ""
+        bare = api.chat.completions.create(model="starter", **question, extra_body={"lore": False}).choices[0].message.content or ""
+    assert "fifty-two" in told.lower(), told
+    assert "fifty-two" not in bare.lower(), bare
+
+
 @pytest.mark.req("F5", "F6")
 def test_vllm_serves_the_trained_model_and_not_the_base(served: Line, repo: Path) -> None:
     """vLLM's next-token probabilities are the merged model's, computed by transformers; the base model's differ."""
