@@ -15,7 +15,7 @@ from lorewright.process import members
 from tests.conftest import REPO
 
 pytestmark = pytest.mark.real
-COMMAND = ["./lorewright", "run", "configs/starter.yaml", "--only", "prepare", "--only", "train", "--set", "base_model=../models/tiny",
+COMMAND = ["./lorewright", "run", "configs/starter.yaml", "--only", "prepare", "--only", "train", "--set", "base_model=./models/tiny",
            "--set", "axolotl.saves_per_epoch=5", "--set", "axolotl.num_epochs=4", "--set", "axolotl.evals_per_epoch=1"]  # fmt: skip
 
 

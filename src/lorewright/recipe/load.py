@@ -78,7 +78,7 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
 def _model_problem(model: str, full: Path) -> str:
     """A folder that is not there, or a folder written like a hub name."""
     if model.startswith((".", "/", "~")):
-        hint = "./quickstart.sh makes it" if full.name == "tiny" else "paths are relative to the recipe"
+        hint = "python3 models/make_tiny.py makes it" if full.name == "tiny" else "paths are relative to the recipe"
         return "" if full.is_dir() else f"no such folder; {hint}"
     near = next((place for place in (full, CHECKOUT / model) if place.is_dir()), None)
     folder = full.parents[len(Path(model).parts) - 1]
