@@ -38,7 +38,7 @@ class Scripted(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Scripted.script, Scripted.seen = [], []
-    monkeypatch.setattr(chat.asyncio, "sleep", lambda seconds: _none())
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds: _none())
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as web:
         threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{web.server_port}/v1"

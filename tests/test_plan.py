@@ -16,11 +16,15 @@ from lorewright.recipe import load
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 GOLDEN = Path(__file__).parent / "golden"
+NAMES = (
+    "lora_style_transfer", "persona_completion", "persona_qa", "qlora_style_transfer", "report_chapters", "scientific_longform", "starter",
+    "ziwei_gpt_oss_nf4",
+)  # fmt: skip
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
 
 
 def test_no_recipe_is_overlooked() -> None:
-    assert RECIPES == ["lora_style_transfer.yaml", "qlora_style_transfer.yaml", "starter.yaml"]
+    assert sorted(f"{name}.yaml" for name in NAMES) == RECIPES
     assert sorted(path.stem for path in GOLDEN.glob("plan_*.json")) == [f"plan_{Path(name).stem}" for name in RECIPES]
 
 
@@ -62,7 +66,7 @@ def test_planning_touches_nothing(make_recipe, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "stat", forbidden)
     monkeypatch.setattr(subprocess, "Popen", forbidden)
     plan = make_plan(recipe)
-    assert [step.name for step in plan.steps] == ["prepare", "train", "merge", "serve", "ingest", "rag", "query"]
+    assert [step.name for step in plan.steps] == ["extract", "prepare", "train", "merge", "serve", "ingest", "rag", "query"]
 
 
 def test_every_step_stands_after_its_needs(make_recipe) -> None:  # type: ignore[no-untyped-def]
@@ -74,7 +78,7 @@ def test_every_step_stands_after_its_needs(make_recipe) -> None:  # type: ignore
 
 def test_sections_left_out_leave_their_steps_out(make_recipe) -> None:  # type: ignore[no-untyped-def]
     plan = make_plan(load(make_recipe(axolotl=None)))
-    assert [step.name for step in plan.steps] == ["prepare", "serve"]
+    assert [step.name for step in plan.steps] == ["extract", "prepare", "serve"]
     assert plan.step("serve").needs == ()
     with pytest.raises(LorewrightError, match="has no stage 'train'"):
         plan.step("train")

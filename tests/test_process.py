@@ -141,3 +141,21 @@ def test_harmless_words_are_no_failure() -> None:
     """vLLM warns of an OSError about ulimit at every start."""
     assert diagnose("WARNING OSError: Found ulimit of 1024 and failed to automatically increase") is None
     assert len({remedy.sign for remedy in REMEDIES}) == len(REMEDIES)
+
+
+def test_a_tool_asked_is_ended_with_all_it_started_when_its_time_is_over(tmp_path: Path) -> None:
+    code = "import subprocess, sys, time; print(subprocess.Popen(['sleep', '60']).pid, file=sys.stderr, flush=True); time.sleep(60)"
+    log = tmp_path / "logs" / "ask.log"
+    said = process.ask([sys.executable, "-c", code], environment=os.environ, log=log, seconds=1.5, stop=lambda: False)
+    assert said == (None, b"")
+    assert (
+        not Path(f"/proc/{log.read_text().strip()}/cmdline").exists() or not Path(f"/proc/{log.read_text().strip()}/cmdline").read_bytes()
+    )
+
+
+def test_a_tool_asked_gives_its_code_and_output_and_stops_at_a_word(tmp_path: Path) -> None:
+    code = "print('x' * 200_000); raise SystemExit(3)"
+    log = tmp_path / "ask.log"
+    code_of, output = process.ask([sys.executable, "-c", code], environment=os.environ, log=log, seconds=20, stop=lambda: False)
+    assert (code_of, len(output)) == (3, 200_001)
+    assert process.ask(["sleep", "60"], environment=os.environ, log=log, seconds=60, stop=lambda: True) == (None, b"")

@@ -21,7 +21,7 @@ from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 
 RunOf = Callable[..., Run]
-ARTIFACTS = ("prepare", "train", "merge")
+ARTIFACTS = ("extract", "prepare", "train", "merge")
 
 
 def calls(file: Path) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def test_what_changed_decides_what_is_made_again(make_recipe, run_of: RunOf, fak
     execute(run_of(file))
     retrained = run_of(file, "axolotl.lora_r=16")
     execute(retrained)
-    assert actions(retrained) == {"prepare": "skipped", "train": "made", "merge": "made"}
+    assert actions(retrained) == {"extract": "skipped", "prepare": "skipped", "train": "made", "merge": "made"}
     (tmp_path / "texts" / "0.txt").write_text("A different scene. " * 200)
     reprepared = run_of(file)
     execute(reprepared)
@@ -75,7 +75,7 @@ def test_force_makes_it_again_and_keeps_the_old(make_recipe, run_of: RunOf, fake
     execute(run_of(file))
     forced = run_of(file)
     execute(forced, Choice(only=("train",), force=True))
-    assert actions(forced) == {"prepare": "skipped", "train": "made"}
+    assert actions(forced) == {"extract": "skipped", "prepare": "skipped", "train": "made"}
     assert len(list(forced.done["train"].parent.glob("*.replaced-*"))) == 1
 
 
@@ -102,7 +102,7 @@ def test_from_takes_earlier_stages_as_they_are(
     execute(run, Choice(first="train"))
     assert run.done["prepare"] == before
     assert actions(run)["train"] == "made"
-    assert "prepare   the recipe or its inputs have changed since" in capfd.readouterr().err
+    assert "extract   the recipe or its inputs have changed since" in capfd.readouterr().err
 
 
 @pytest.mark.req("F4")
@@ -121,7 +121,7 @@ def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(
     monkeypatch.delenv("FAKE_AXOLOTL")
     run = run_of(file)
     execute(run)
-    assert actions(run) == {"prepare": "skipped", "train": "made", "merge": "made"}
+    assert actions(run) == {"extract": "skipped", "prepare": "skipped", "train": "made", "merge": "made"}
     assert (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 2", (
         "the half-written one is not taken"
     )
@@ -158,7 +158,7 @@ def test_manifest_tells_sources_hashes_versions_and_timings(make_recipe, run_of:
     assert train["facts"]["final_loss"] == 2.0
     assert train["facts"]["trainable_parameters"] == 1000
     assert set(train["outputs"]) == {"adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml"}
-    step = read_json(run.done["prepare"] / "step.json")
+    step = read_json(run.done["extract"] / "step.json")
     assert len(step["inputs"]) == 4
     assert all(len(value) == 64 for value in step["inputs"].values())
     assert step["environment"].startswith("core-")
@@ -292,7 +292,7 @@ def test_a_moved_base_model_is_merged_from_its_new_place(make_recipe, run_of: Ru
     shutil.move(tmp_path / "base", tmp_path / "elsewhere" / "base")
     run = run_of(file, f"base_model={tmp_path / 'elsewhere' / 'base'}")
     execute(run)
-    assert actions(run) == {"prepare": "skipped", "train": "skipped", "merge": "made"}
+    assert actions(run) == {"extract": "skipped", "prepare": "skipped", "train": "skipped", "merge": "made"}
 
 
 def test_an_orphaned_trainer_is_ended_before_its_checkpoints_are_judged(make_recipe, run_of: RunOf, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]

@@ -1,7 +1,7 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
-    prepare ─ train ─ merge ─ serve ┐
-    ingest ──────────────────────── rag ─ query
+    extract ─ prepare ─ train ─ merge ─ serve ┐
+    ingest ────────────────────────────────── rag ─ query
 
 A step's fingerprint is made by the runner of its part of the recipe, the content of its inputs, what its needs produced,
 its environment's key and its version; its folder is named by that fingerprint. All paths of a run are named here.
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lorewright.errors import LorewrightError
-from lorewright.recipe import Recipe, is_folder
+from lorewright.recipe import FORMAT_PARTS, Recipe, is_folder
 
 TEXT = (".md", ".txt")
+# Light stages that are made along when the stage named here is asked for alone.
+ALONG = {"prepare": ("extract",)}
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def make_plan(recipe: Recipe) -> Plan:
     """The recipe's steps, each after all that it needs. A section left out leaves its steps out."""
     steps: list[Step] = []
     if recipe.data:
-        steps.append(_prepare(recipe))
+        steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
         steps += [_train(recipe), _merge(recipe)]
     steps.append(_serve(recipe))
@@ -69,13 +71,31 @@ def make_plan(recipe: Recipe) -> Plan:
     return Plan(recipe.name, tuple(steps))
 
 
+def _extract(recipe: Recipe) -> Step:
+    assert recipe.data
+    return Step("extract", "artifact", "core", (), asdict(recipe.data.extract), (), recipe.data.sources, ("documents", "documents.json"))
+
+
 def _prepare(recipe: Recipe) -> Step:
     assert recipe.data
-    tokenizer = (f"{recipe.base_model}/tokenizer.json",) if is_folder(recipe.base_model) and recipe.data.chunk.unit == "tokens" else ()
-    part = asdict(recipe.data) | {"model": model_part(recipe)}
-    del part["sources"]
+    data = recipe.data
+    tokenizer = (f"{recipe.base_model}/tokenizer.json",) if is_folder(recipe.base_model) and data.chunk.unit == "tokens" else ()
+    other = {part for part, formats in FORMAT_PARTS.items() if data.format not in formats}
+    part = {key: value for key, value in asdict(data).items() if key not in ("sources", "extract", "augment") and key not in other} | {
+        "model": model_part(recipe)
+    }
+    if data.augment and (data.manuscripts or data.charts.ask == "reading"):
+        part["augment"] = data.augment.part()
     outputs = ("training.jsonl", "validation.jsonl", "style.json")
-    return Step("prepare", "artifact", "core", (), part, recipe.data.sources, tokenizer, outputs)
+    if not data.manuscripts:  # rows stand in files of any kind, and some formats render the chat template
+        return Step("prepare", "artifact", "core", (), part, (), (*data.sources, *_template_files(recipe)), outputs)
+    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer, (*outputs, "removals.jsonl"), version=3)
+
+
+def _template_files(recipe: Recipe) -> tuple[str, ...]:
+    """The base model's settings, tokenizer and template (all that is JSON or Jinja), and the recipe's own template."""
+    own = (recipe.chat_template,) if recipe.chat_template else ()
+    return ((f"{recipe.base_model}/*.j*",) if is_folder(recipe.base_model) else ()) + own
 
 
 def _train(recipe: Recipe) -> Step:

@@ -69,6 +69,33 @@ def run(
         raise failure(what, log, start)
 
 
+def ask(
+    command: list[str], *, environment: Mapping[str, str], log: Path, seconds: float, stop: Callable[[], bool]
+) -> tuple[int | None, bytes]:
+    """Runs a short tool that works for us alone and dies with us. Returns its exit code and its output.
+
+    log: gets what it prints as errors. seconds: then it is ended and its code is None; so it is when `stop` says so.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with open(log, "ab") as sink:
+        child = subprocess.Popen(
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink, start_new_session=True
+        )
+        try:
+            while time.monotonic() < deadline and not stop():
+                try:
+                    output, _ = child.communicate(timeout=0.2)
+                except subprocess.TimeoutExpired:
+                    continue
+                return child.returncode, output
+            return None, b""
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+
+
 def _ending(code: int) -> str:
     return f"ended by signal {-code}" if code < 0 else f"exit {code}"
 

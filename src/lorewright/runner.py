@@ -14,7 +14,7 @@ from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
 from lorewright.locks import collection_alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
-from lorewright.plan import Step
+from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
 from lorewright.stages import ARTIFACTS, SERVICES, Launch, Run
 
@@ -92,12 +92,15 @@ class _Runner:
         if self.choice.services:
             chosen = [self.run.plan.step(name) for name in self.choice.services]
             return not step.needs and any(step.name in service.needs for service in chosen)
+        return self._asked(step) or step.name in {along for name in self.choice.only for along in ALONG.get(name, ())}
+
+    def _asked(self, step: Step) -> bool:
         return step.name in self.choice.only if self.choice.only else True
 
     def _artifact(self, step: Step, *, make: bool) -> None:
         fingerprint = self._fingerprint(step)
         folder = self.run.paths.folder(step, fingerprint)
-        if folder.exists() and not (make and self.choice.force):
+        if folder.exists() and not (make and self._forced(step)):
             self._take(step, folder, read_json(folder / RECORD))
             self.manifest.step(step.name, action="skipped", fingerprint=fingerprint)
             if make:
@@ -108,6 +111,9 @@ class _Runner:
             self._make(step, fingerprint, folder)
         else:
             self._take_latest(step)
+
+    def _forced(self, step: Step) -> bool:
+        return self.choice.force and self._asked(step)
 
     def _fingerprint(self, step: Step) -> str:
         if step.name not in self.prints:
@@ -157,7 +163,7 @@ class _Runner:
         if step.environment != "core":  # the one we run in
             envs.ensure(step.environment)
         with collection_alone(folder) if step.collection else contextlib.nullcontext():
-            if folder.exists() and not self.choice.force:  # another recipe has made it while we waited
+            if folder.exists() and not self._forced(step):  # another recipe has made it while we waited
                 self._take(step, folder, read_json(folder / RECORD))
             else:
                 self._work(step, fingerprint, folder)
@@ -165,7 +171,8 @@ class _Runner:
     def _work(self, step: Step, fingerprint: str, folder: Path) -> None:
         partial = self.run.paths.partial(step, fingerprint)
         process.end_leftover(partial / process.RECORD)
-        if self.choice.force and partial.exists():
+        self.run.fresh = self._forced(step)
+        if self.run.fresh and partial.exists():
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
         self.run.work = partial

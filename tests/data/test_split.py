@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorewright.data.clean import SCENE_BREAK, clean
-from lorewright.data.hold_out import hold_out
-from lorewright.data.passages import Passage, example, instruction
+from lorewright.data.formats.passages import Passage, example, instruction
+from lorewright.data.hold_out import Place, hold_out
 from lorewright.data.split import sentences, split
 from lorewright.recipe import Chunk
 
@@ -72,8 +72,8 @@ def test_sentences_keep_their_closing_quotes() -> None:
     ]  # fmt: skip
 
 
-def passages_of(documents: int, each: int) -> list[Passage]:
-    return [Passage(f"doc{d}", "", n, f"text {d} {n} " * 20) for d in range(documents) for n in range(each)]
+def passages_of(documents: int, each: int) -> list[Place]:
+    return [Place(f"doc{d}", n, 100, 20, n * 100, n * 100 + 100) for d in range(documents) for n in range(each)]
 
 
 @pytest.mark.req("F3")

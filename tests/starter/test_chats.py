@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lorewright.data.style import Style, system_prompt
+from lorewright.data.style import analyse, system_prompt
 from lorewright.rag.inject import INTRODUCTION
 
 
@@ -83,9 +83,9 @@ def test_lorewrights_own_prompts_are_among_them() -> None:
     from making.chats.systems import PROXY, voice
 
     assert PROXY == INTRODUCTION
-    style = Style(1000, 8.0, 0.1, 20.0, 0.5, "third", "past", 0.5, 0.0, 0.0)
+    brisk = "“Go,” she said. He went to the door. He was cold.\n\n“Where?” he asked her. “Down,” she said. “Go down.”\n\n"
     draw = random.Random(1)
-    assert system_prompt(style) in {voice(draw) for _ in range(4000)}
+    assert system_prompt(analyse([brisk])) in {voice(draw) for _ in range(4000)}
 
 
 def test_names_are_many() -> None:

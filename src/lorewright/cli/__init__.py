@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "show the steps a recipe means, without doing anything"),
     "run": ("run", "carry out a recipe; what is unchanged is skipped"),
     "status": ("status", "what has been made, what runs, how the last run went"),
+    "extract": ("extract", "one stage: the text of manuscripts of any kind"),
     "prepare": ("stage", "one stage: manuscripts to a training set"),
     "train": ("stage", "one stage: train the adapter with Axolotl"),
     "merge": ("stage", "one stage: merge the adapter into the base model"),
@@ -31,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "stop": ("stop", "stop services that were left running"),
     "monitor": ("monitor", "watch vLLM or the RAG proxy"),
     "query": ("query", "ask one question through the RAG proxy"),
+    "augment": ("augment", "send each prompt of a file to a chat API and keep the answers; goes on where it was broken off"),
     "doctor": ("doctor", "what this machine has, what is missing, and the command that mends it"),
     "envs": ("envs", "the private Python environments: list, build, path"),
 }

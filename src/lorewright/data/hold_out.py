@@ -1,35 +1,93 @@
-"""Keeps validation text apart from training text: whole documents, or the last part of a single one behind a gap."""
+"""Keeps validation text apart from training text: whole documents, or with too few the end of one behind a gap."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from lorewright.data.passages import Passage
+BOUNDARIES = ("chapter", "scene", "")
 
 
-def hold_out(passages: list[Passage], share: float, seed: int) -> tuple[list[Passage], list[Passage]]:
-    """(training, validation). share: of the text, 0 to 0.5.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a passage stands. document: its name. number: the how-manieth of it. size: signs. length: in the chunk's unit.
 
-    With several documents, whole ones are drawn until the share is reached. With one, its end is taken and one passage
-    before it is left out of both, so that an overlap or a sentence that runs on cannot leak.
+    begin, end: the signs of the document it covers, what it repeats of the passage before included. opens: `chapter` or `scene`
+    where one begins with it, else "".
     """
-    documents = list(dict.fromkeys(passage.document for passage in passages))
-    if share == 0 or len(passages) < 3:
-        return passages, []
-    if len(documents) == 1:
-        kept = min(max(1, round(len(passages) * share)), len(passages) - 2)  # the gap and one to train on stay
-        return passages[: -kept - 1], passages[-kept:]
-    wanted = share * sum(len(passage.text) for passage in passages)
-    chosen = _drawn(passages, documents, wanted, seed)
-    return [p for p in passages if p.document not in chosen], [p for p in passages if p.document in chosen]
+
+    document: str
+    number: int
+    size: int
+    length: int = 0
+    begin: int = 0
+    end: int = 0
+    opens: str = ""
 
 
-def _drawn(passages: list[Passage], documents: list[str], wanted: float, seed: int) -> set[str]:
-    sizes = {name: sum(len(p.text) for p in passages if p.document == name) for name in documents}
-    order = random.Random(seed).sample(documents, len(documents))  # noqa: S311 (a draw, not a secret)
+def hold_out(places: Sequence[Place], share: float, seed: int, overlap: int = 0) -> tuple[list[Place], list[Place]]:
+    """(training, validation). share: of the text, 0 to 0.5. overlap: of the passages, in the chunk's unit.
+
+    Whole documents are drawn until the share is reached. Where each is more than twice what is wanted, the end of one is taken,
+    from a chapter's or a scene's beginning on if one stands near; before it at least one passage and at least the overlap is left
+    out of both, so that neither a repeated nor a running sentence leaks.
+    """
+    if share == 0 or len(places) < 3:
+        return list(places), []
+    sizes: dict[str, int] = {}
+    for place in places:
+        sizes[place.document] = sizes.get(place.document, 0) + place.size
+    wanted = share * sum(sizes.values())
+    order = random.Random(seed).sample(list(sizes), len(sizes))  # noqa: S311 (a draw, not a secret)
+    chosen = _drawn(order, sizes, wanted)
+    if chosen:
+        return [p for p in places if p.document not in chosen], [p for p in places if p.document in chosen]
+    return _end_of(places, order, wanted, overlap)
+
+
+def _drawn(order: list[str], sizes: dict[str, int], wanted: float) -> set[str]:
+    """Documents whose sizes come near to what is wanted; none when each is too large. One always stays for training."""
     chosen: set[str] = set()
-    for name in order[:-1]:  # one document always stays for training
-        held = sum(sizes[other] for other in chosen)
-        if not chosen or held + sizes[name] / 2 <= wanted:
+    held = 0
+    for name in order:
+        fits = held + sizes[name] / 2 <= wanted
+        if fits and len(chosen) < len(order) - 1:
             chosen.add(name)
+            held += sizes[name]
     return chosen
+
+
+def _end_of(places: Sequence[Place], order: list[str], wanted: float, overlap: int) -> tuple[list[Place], list[Place]]:
+    """(training, validation) with the end of a drawn document held out; of the first that has the passages for it."""
+    for name in order:
+        own = [place for place in places if place.document == name]
+        others = len(own) < len(places)
+        first = _first_held(own, wanted, least=0 if others else 1)
+        last = _last_trained(own, first, overlap)
+        if first < len(own) and (last > 0 or others):
+            kept = [place for place in places if place.document != name or place.number < own[last].number]
+            return kept, own[first:]
+    return list(places), []
+
+
+def _first_held(own: list[Place], wanted: float, least: int) -> int:
+    """The passage from which on about as much is held out as is wanted: a chapter's first if there is one, a scene's, or any."""
+    after = [0] * (len(own) + 1)
+    for at in reversed(range(len(own))):
+        after[at] = after[at + 1] + own[at].size
+    for boundary in BOUNDARIES:
+        open_at = [at for at in range(least + 1, len(own)) if boundary in ("", own[at].opens)]
+        near = [at for at in open_at if wanted / 2 <= after[at] <= wanted * 3 / 2 or not boundary]
+        if near:
+            return min(near, key=lambda at: abs(after[at] - wanted))
+    return len(own)
+
+
+def _last_trained(own: list[Place], first: int, overlap: int) -> int:
+    """How many passages from the start may be trained on when those from first on are held out."""
+    last, left_out = first, 0
+    while last > 0 and first < len(own) and (last == first or left_out < overlap or own[last - 1].end > own[first].begin):
+        last -= 1
+        left_out += own[last].length
+    return last

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
+from lorewright.recipe.check_formats import format_problems
 from lorewright.recipe.source import KeyPath, Mark, dotted
 
 SCHEMAS = next(p for p in (PACKAGE / "schema", CHECKOUT / "configs" / "schema") if p.is_dir())
@@ -67,6 +68,11 @@ FOREIGN = {
     "gpu_util": "gpu_memory_utilization",
     "model": "base_model",
     "name": "recipe",
+}
+# Values that may hold a secret by mistake are not repeated.
+UNSHOWN = {
+    "key_variable": "expected the name of a variable, such as XAI_API_KEY; the key itself stands in the environment or .env",
+    "base_url": "expected http(s)://host[:port]/path, without user, password or query; keys stand in the environment or .env",
 }
 RESERVED = ("services", "collections")  # folders beside the recipes' own under runs/
 TOOLS = {"axolotl": "Axolotl", "vllm": "vLLM"}
@@ -188,6 +194,8 @@ def _sentence(error: Any) -> str:
         case "minItems" | "minLength":
             return "must not be empty"
         case "pattern":
+            if tuple(error.absolute_path)[:2] == ("data", "augment"):
+                return UNSHOWN[str(error.absolute_path[-1])]
             named = tuple(error.absolute_path) in (("recipe",), ("rag", "collection"))
             return f"{got} must be small letters, digits, - and _" if named else f"expected a number, got {got}"
         case _:
@@ -220,21 +228,25 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     """What a schema cannot say: values that contradict each other."""
     if values.get("recipe") in RESERVED:
         yield ("recipe",), f"{values['recipe']!r} is a folder that all recipes share; choose another name"
-    chunk = _section(_section(values, "data"), "chunk")
+    chunk = mapping_at(mapping_at(values, "data"), "chunk")
     low, high, overlap = (chunk.get(key, d) for key, d in (("min", 500), ("max", 2000), ("overlap", 0)))
     if all(isinstance(number, int) for number in (low, high, overlap)):
         if low > high:
             yield ("data", "chunk", "min"), f"must be at most chunk.max ({high}), got {low}"
         elif overlap * 2 > high:
             yield ("data", "chunk", "overlap"), f"must be at most half of chunk.max ({high}), got {overlap}"
+    yield from format_problems(mapping_at(values, "data"), values.get("axolotl"))
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"
-    rate = _section(values, "axolotl").get("learning_rate", 0)
+    asked = mapping_at(mapping_at(values, "data"), "augment")
+    if (asked.get("endpoint", "own") != "own" or asked.get("base_url")) and not asked.get("model"):
+        yield ("data", "augment"), "model is missing: this endpoint has many"
+    rate = mapping_at(values, "axolotl").get("learning_rate", 0)
     if isinstance(rate, str) and not _is_number(rate):
         yield ("axolotl", "learning_rate"), f"expected a number, got {_shown(rate)}"
     if values.get("questions") and "rag" not in values:
         yield ("questions",), "questions are asked through the RAG proxy; add a rag: section"
-    serve, rag = _section(values, "serve"), _section(values, "rag")
+    serve, rag = mapping_at(values, "serve"), mapping_at(values, "rag")
     if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
         yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
 
@@ -247,6 +259,6 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+def mapping_at(values: dict[str, Any], name: str) -> dict[str, Any]:
     given = values.get(name)
     return given if isinstance(given, dict) else {}

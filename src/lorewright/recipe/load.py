@@ -10,11 +10,13 @@ from typing import Any
 
 from lorewright.envs import CHECKOUT
 from lorewright.errors import RecipeError
-from lorewright.recipe.check import file_order, problems, schema
+from lorewright.recipe.check import file_order, mapping_at, problems, schema
 from lorewright.recipe.layers import read_layers
-from lorewright.recipe.model import Chunk, Data, Rag, Recipe, Serve
+from lorewright.recipe.model import Augment, Charts, Chunk, Clean, Data, Extract, Pairs, Qa, Rag, Recipe, Sections, Serve
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
 from lorewright.sources import trouble
+
+NEAR = 0.8  # the share of their five-word runs that near duplicates have in common, when the recipe only says true
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -69,10 +71,18 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
     template, model = source.values.get("chat_template"), source.values.get("base_model")
     if isinstance(template, str) and not _full(source, ("chat_template",), path, template).is_file():
         yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
+    yield from _missing_prompt(source, path)
     if isinstance(model, str) and model:
         problem = _model_problem(model, _full(source, ("base_model",), path, model))
         if problem:
             yield f"{source.marks[('base_model',)].text}: base_model: {model}: {problem}"
+
+
+def _missing_prompt(source: Source, path: Path) -> Iterator[str]:
+    at = ("data", "augment", "prompt")
+    prompt = mapping_at(mapping_at(source.values, "data"), "augment").get("prompt")
+    if isinstance(prompt, str) and not _full(source, at, path, prompt).is_file():
+        yield f"{source.marks[at].text}: {dotted(at)}: {prompt}: no such file; paths are relative to the recipe"
 
 
 def _model_problem(model: str, full: Path) -> str:
@@ -120,6 +130,9 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
             part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
     if values["chat_template"]:
         values["chat_template"] = _tidy(_full(source, ("chat_template",), path, values["chat_template"]))
+    asked = (values.get("data") or {}).get("augment") or {}
+    if asked.get("prompt"):
+        asked["prompt"] = _tidy(_full(source, ("data", "augment", "prompt"), path, asked["prompt"]))
 
 
 def _tidy(path: Path) -> str:
@@ -134,7 +147,7 @@ def _freeze(values: dict[str, Any], path: Path) -> Recipe:
         file=path.absolute(),
         base_model=values["base_model"],
         chat_template=values["chat_template"],
-        data=Data(**data | {"sources": tuple(data["sources"]), "chunk": Chunk(**data["chunk"])}) if data else None,
+        data=_data(data) if data else None,
         axolotl=values.get("axolotl"),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
@@ -142,3 +155,21 @@ def _freeze(values: dict[str, Any], path: Path) -> Recipe:
         questions=tuple(values["questions"]),
         resolved=values,
     )
+
+
+def _data(values: Mapping[str, Any]) -> Data:
+    """The data section; parts of their own become values of their own."""
+    asked = values.get("augment")
+    parts = {
+        "sources": tuple(values.get("sources", ())), "extract": Extract(**values["extract"]), "chunk": Chunk(**values["chunk"]),
+        "qa": Qa(**values["qa"]),
+        "pairs": Pairs(**values["pairs"]), "sections": Sections(**values["sections"]),
+        "clean": _clean(values["clean"]), "charts": Charts(**values["charts"] | {"languages": tuple(values["charts"]["languages"])}),
+        "augment": Augment(**asked) if asked else None,
+    }  # fmt: skip
+    return Data(**dict(values) | parts)
+
+
+def _clean(values: Mapping[str, Any]) -> Clean:
+    near = values["near_duplicates"]
+    return Clean(**dict(values) | {"near_duplicates": NEAR if near is True else float(near)})

@@ -17,13 +17,117 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Extract:
+    """timeout: seconds a document may take. memory: megabytes. min_length: characters."""
+
+    engine: str
+    timeout: int
+    memory: int
+    min_length: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Clean:
+    """What is taken out of the text: True takes it out. near_duplicates: from which resemblance on (Jaccard, 0.5 to 1); 0 for off."""
+
+    front_matter: bool
+    headings: bool
+    marks: bool
+    duplicates: bool
+    near_duplicates: float
+
+
+@dataclass(frozen=True)
+class Qa:
+    question: str
+    answer: str
+    thinking: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    prompt: str
+    completion: str
+    max_tokens: int
+    context_keep: int
+
+
+@dataclass(frozen=True)
+class Sections:
+    field: str
+    examples: str
+
+
+@dataclass(frozen=True)
+class Charts:
+    count: int
+    start_year: int
+    end_year: int
+    tz: float | None
+    ask: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How a chat API is asked. limit 0, rpm 0: without limit. prices: dollars for a million tokens by model, `input` and `output`."""
+
+    job: str
+    endpoint: str
+    base_url: str
+    model: str
+    key_variable: str
+    system_prompt: str
+    prompt: str | None
+    per_passage: int
+    min_length: int
+    structured: bool
+    temperature: float | None
+    max_tokens: int
+    in_flight: int
+    sleep: float
+    rpm: float
+    timeout: float
+    retries: int
+    reask: int
+    limit: int
+    coverage: float
+    ask_above: float
+    prices: Mapping[str, Mapping[str, float]]
+
+    def part(self) -> dict[str, Any]:
+        """What the answers depend on: belongs into a stage's fingerprint, with the content of the `prompt` file."""
+        asked = ("system_prompt", "prompt", "per_passage", "min_length", "temperature", "max_tokens", "limit", "coverage")
+        return {name: getattr(self, name) for name in ("job", "endpoint", "base_url", "model", *asked)}
+
+
+PROSE = ("passages", "completion")
+# Which parts of `data` belong to which format alone.
+FORMAT_PARTS = {"qa": ("qa",), "pairs": ("pairs", "charts"), "sections": ("sections",), "charts": ("charts",)}
+
+
+@dataclass(frozen=True)
 class Data:
     sources: tuple[str, ...]
+    extract: Extract
     format: str
     chunk: Chunk
     system_prompt: str
     validation: float
     seed: int
+    clean: Clean
+    max_samples: int | None
+    qa: Qa
+    pairs: Pairs
+    sections: Sections
+    charts: Charts
+    augment: Augment | None = None
+
+    @property
+    def manuscripts(self) -> bool:
+        """Whether the sources are prose to cut into passages; else they are rows that were written as examples."""
+        return self.format in PROSE or (self.format == "qa" and self.augment is not None)
 
 
 @dataclass(frozen=True)

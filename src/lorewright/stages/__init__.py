@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lorewright.plan import Step
+from lorewright.stages.extract import extract
 from lorewright.stages.ingest import ingest
 from lorewright.stages.merge import merge
 from lorewright.stages.prepare import prepare
@@ -16,5 +17,7 @@ from lorewright.stages.train import train
 
 __all__ = ["ARTIFACTS", "SERVICES", "Launch", "Run"]
 
-ARTIFACTS: dict[str, Callable[[Step, Run], Facts]] = {"prepare": prepare, "train": train, "merge": merge, "ingest": ingest, "query": query}
+ARTIFACTS: dict[str, Callable[[Step, Run], Facts]] = {
+    "extract": extract, "prepare": prepare, "train": train, "merge": merge, "ingest": ingest, "query": query,
+}  # fmt: skip
 SERVICES: dict[str, Callable[[Step, Run], Launch]] = {"serve": serve, "rag": rag}

@@ -19,7 +19,8 @@ Facts = dict[str, Any]
 class Run:
     """What a stage may know: the recipe, where things are, and where it works.
 
-    work: the folder the present step writes into. done: finished artifacts' folders by stage name.
+    work: the folder the present step writes into. done: finished artifacts' folders by stage name. fresh: nothing that an
+    earlier run left is taken over.
     """
 
     recipe: Recipe
@@ -28,6 +29,7 @@ class Run:
     console: Console
     accelerator: str = field(default_factory=envs.accelerator)
     work: Path = Path()
+    fresh: bool = False
     done: dict[str, Path] = field(default_factory=dict)
 
     def tool_environment(self, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:

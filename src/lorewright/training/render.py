@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from lorewright.recipe import Recipe, split_revision
+from lorewright.data.formats import axolotl_dataset, template_settings
+from lorewright.recipe import Data, Recipe, split_revision
 
 # A CPU has no bf16 mode of Axolotl's, and its Triton kernels need CUDA: without these a CPU run fails at the first step.
 ON_CPU: dict[str, Any] = {
@@ -39,7 +40,10 @@ def axolotl_config(
     changes = _for_cpu(config) if accelerator == "cpu" else []
     if validation is None:
         changes += [f"{key} left out: nothing was held out for validation" for key in EVAL_KEYS if config.pop(key, None) is not None]
-    return config | _model(recipe, template) | _datasets(training, validation) | _outputs(), changes
+    assert recipe.data
+    settings = {**template_settings(recipe.data), **(config.get("chat_template_kwargs") or {})}
+    config |= {"chat_template_kwargs": settings} if settings else {}
+    return config | _model(recipe, template) | _datasets(recipe.data, training, validation) | _outputs(), changes
 
 
 def _for_cpu(config: dict[str, Any]) -> list[str]:
@@ -60,9 +64,9 @@ def _model(recipe: Recipe, template: str | None) -> dict[str, Any]:
     return model | {"chat_template": "tokenizer_default"}
 
 
-def _datasets(training: str, validation: str | None) -> dict[str, Any]:
+def _datasets(data: Data, training: str, validation: str | None) -> dict[str, Any]:
     def dataset(path: str) -> list[dict[str, Any]]:
-        return [{"path": path, "ds_type": "json", "type": "chat_template", "field_messages": "messages"}]
+        return [{"path": path, **axolotl_dataset(data)}]
 
     held_out = {"test_datasets": [*({**item, "split": "train"} for item in dataset(validation))]} if validation else {}
     return {"datasets": dataset(training)} | held_out

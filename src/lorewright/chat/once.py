@@ -1,4 +1,4 @@
-"""An asynchronous client for OpenAI-compatible servers: one question, the whole answer or its pieces as they come."""
+"""One question: the whole answer, or its pieces as they come."""
 
 from __future__ import annotations
 

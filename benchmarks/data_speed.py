@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Times cleaning and splitting of plain text, and beside it langchain-text-splitters, which only splits.
+
+    python benchmarks/data_speed.py BOOKS MODEL [--peer PYTHON] [--runs 5] [--gigabytes 1]
+
+BOOKS: a folder of .txt files. MODEL: a folder with tokenizer.json. PYTHON: an interpreter that has langchain-text-splitters and tokenizers.
+Every run is a process of its own and the ways take turns; writes benchmarks/results/data_speed.md. Run it with the core environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[1]
+MODES = {
+    "characters": ("characters", 500, 2000, 200, 0.0, 20),
+    "words": ("words", 350, 1400, 0, 0.0, 20),
+    "tokens": ("tokens", 500, 2000, 0, 0.0, 6),
+    "words, near duplicates sought": ("words", 350, 1400, 0, 0.8, 4),
+    "tokens, near duplicates sought": ("tokens", 500, 2000, 0, 0.8, 4),
+}
+PEER = """
+import json, sys, time
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+unit, most, overlap, model, files = json.loads(sys.argv[1])
+length = len
+if unit == "words": length = lambda text: len(text.split())
+if unit == "tokens":
+    from tokenizers import Tokenizer
+    tokenizer = Tokenizer.from_file(model + "/tokenizer.json")
+    length = lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+splitter = RecursiveCharacterTextSplitter(chunk_size=most, chunk_overlap=overlap, length_function=length)
+begun = time.perf_counter()
+count = sum(len(splitter.split_text(open(file, encoding="utf-8").read())) for file in files)
+print(json.dumps([time.perf_counter() - begun, count, 0]))
+"""
+
+
+def own(mode: str, model: str, files: list[str]) -> tuple[float, int, int]:
+    """(seconds, passages, peak memory in KiB) of cleaning and splitting the files, passages spooled to disk."""
+    sys.path.insert(0, str(REPO / "src"))
+    import resource
+
+    from lorewright.data.cleaning import Cleaning
+    from lorewright.data.measure import measure
+    from lorewright.data.removals import Removals
+    from lorewright.data.split import Splitter
+    from lorewright.data.spool import Spool
+    from lorewright.recipe import Chunk, Clean
+
+    unit, least, most, overlap, near, _ = MODES[mode]
+    length = measure(unit, model)
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        place, settings = Path(folder), Clean(True, True, True, True, near)
+        with open(place / "removals.jsonl", "w") as listed, Cleaning(settings, Removals(listed), place) as cleaning, Spool(place) as spool:
+            for file in files:
+                splitter, number = Splitter(Chunk(unit, least, most, overlap), length), 0
+                for texts in cleaning.document(file, Path(file)):
+                    for cut in splitter.feed(texts):
+                        spool.add(file, number, cut)
+                        number += 1
+                for cut in splitter.end():
+                    spool.add(file, number, cut)
+            count = len(spool.places)
+        return time.perf_counter() - begun, count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def process(*words: str) -> tuple[float, int, int]:
+    done = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"TOKENIZERS_PARALLELISM": "true"})
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    seconds, count, memory = json.loads(done.stdout.splitlines()[-1])
+    return seconds, count, memory
+
+
+def rows(files: list[str], model: str, peer: str, runs: int) -> list[str]:
+    size = sum(Path(file).stat().st_size for file in files) / 1e6
+    lines = []
+    for mode, (unit, _, most, overlap, near, wanted) in MODES.items():
+        ours, theirs = [], []
+        for _ in range(runs):
+            ours.append(process(sys.executable, __file__, "--one", json.dumps([mode, model, files])))
+            if peer and not near:
+                theirs.append(process(peer, "-c", PEER, json.dumps([unit, most, overlap, model, files])))
+        speeds = [size / seconds for seconds, _, _ in ours]
+        middle = statistics.median(speeds)
+        beside = f"{statistics.median(size / seconds for seconds, _, _ in theirs):.1f}" if theirs else ""
+        verdict = "met" if middle >= wanted else "**missed**"
+        lines.append(
+            f"| {mode} | {middle:.1f} | {min(speeds):.1f} to {max(speeds):.1f} | {ours[0][1]:,} | {beside} | {wanted}: {verdict} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def memory(files: list[str], model: str, gigabytes: float) -> str:
+    """One text of that size: the books again and again, every paragraph marked so that none is a duplicate."""
+    with tempfile.TemporaryDirectory() as folder:
+        target, written, turn = Path(folder) / "big.txt", 0, 0
+        with open(target, "w", encoding="utf-8") as big:
+            while written < gigabytes * 1e9:
+                turn += 1
+                for file in files:
+                    text = Path(file).read_text(encoding="utf-8").replace("\n\n", f" {turn}\n\n")
+                    written += len(text.encode())
+                    big.write(text)
+        mode = "words, near duplicates sought" if gigabytes < 0.5 else "words"
+        seconds, count, peak = process(sys.executable, __file__, "--one", json.dumps([mode, model, [str(target)]]))
+    verdict = "met" if peak / 1024 <= 500 else "**missed**"
+    said = f"{count:,} passages in {seconds:.0f} s, peak memory {peak / 1024:.0f} MiB (at most 500: {verdict})"
+    return f"One text of {written / 1e9:.2f} GB ({mode}): {said}."
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(own(*json.loads(sys.argv[2]))))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("books", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("--peer", default="")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--books-used", type=int, default=1000)
+    parser.add_argument("--gigabytes", type=float, default=1.0)
+    given = parser.parse_args()
+    given.model = str(Path(given.model).resolve())
+    files = [str(file) for file in sorted(given.books.glob("*.txt"))[: given.books_used]]
+    size = sum(Path(file).stat().st_size for file in files) / 1e6
+    load = os.getloadavg()[0]
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+    head = f"{time.strftime('%Y-%m-%d')}, {machine}, load {load:.1f} before."
+    lines = [f"{head} {len(files)} books, {size:.1f} MB; MB/s, median of {given.runs}, each a new process.", ""]
+    lines += [
+        "| by | cleaned and split | least to most | passages | langchain-text-splitters, split only | to reach |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += rows(files, given.model, given.peer, given.runs)
+    if given.gigabytes:
+        lines += ["", memory(files, given.model, given.gigabytes)]
+    text = "## data_speed\n\n" + "\n".join(lines) + "\n"
+    (REPO / "benchmarks" / "results" / "data_speed.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

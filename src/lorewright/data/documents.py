@@ -1,0 +1,48 @@
+"""What extraction has left for prepare: documents as Markdown or plain text, opened one at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorewright.data.extracted import LIST
+from lorewright.data.front_matter import split_front_matter
+
+# A sentence over a rule is the end of a scene.
+_UNDERLINED = re.compile(
+    r"^(?=\S)(.*[^\s.!?…,;:\"'”’»])[ \t]*\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE
+)  # a sentence over a rule is a scene's end
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+_ESCAPED = re.compile(r"^\\(?=#{1,6} )", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One manuscript. name: its path below the source it came from. file: its text. size: of the file in bytes."""
+
+    name: str
+    file: Path
+    size: int
+    _title: str
+
+    def opened(self) -> tuple[str, str | Path]:
+        """(title, text or the file with it): plain text stays on disk, however large; Markdown is read.
+
+        The title is the document's own or its first heading, else ''. Front matter is left out; a block between two `---` that is
+        none is a scene, and stays. Headings stand as `#` lines.
+        """
+        if self.file.suffix != ".md":
+            return self._title, self.file
+        text = self.file.read_text(encoding="utf-8")
+        _, rest, problem = split_front_matter(text)
+        body = _UNDERLINED.sub(r"# \1", text if problem else rest)
+        first = _HEADING.search(body)
+        return self._title or (first[1].strip() if first else ""), _ESCAPED.sub("", body)
+
+
+def documents(folder: Path) -> list[Document]:
+    """The documents of an extraction's folder, in the order of the sources."""
+    listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+    return [Document(item["name"], folder / item["file"], (folder / item["file"]).stat().st_size, item["title"]) for item in listed]

@@ -1,0 +1,48 @@
+"""Takes out what a writer left for the desk: TODO and FIXME, bracketed notes, HTML comments, tracked changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from lorewright.data.blocks import COMMENT
+
+Told = Callable[[int, str], None]  # (paragraphs before it, what was taken out)
+
+_WORDS = r"(?:TODO|FIXME|XXX|TK|TBD)"
+_LITERALS = ("TODO", "FIXME", "XXX", "{")
+_COMMENT = re.compile(rf"<!--.{{0,{COMMENT}}}?-->[ \t]*", re.DOTALL)
+_BRACKETED = re.compile(
+    rf"\[(?:{_WORDS}\b|(?i:(?:author'?s? |editor'?s? |ed\. )?(?:note|notes|comment|query|reminder)(?: to self)?[ \t]*:))"
+    r"[^\[\]]{0,1000}\][ \t]*"
+)
+_BARE = re.compile(r"\b(?:TODO|FIXME|XXX)(?:\([^()\n]{0,40}\))?:[^\n]*?(?:[.!?…](?=\s|$)[ \t]*|(?=\n)|$)|^(?:TODO|FIXME)$", re.MULTILINE)
+_TRACKED = re.compile(
+    r"\{--(?P<gone>.{0,5000}?)--\}|\{>>(?P<said>.{0,5000}?)<<\}|\{~~(?P<old>.{0,5000}?)~>(?P<new>.{0,5000}?)~~\}"
+    r"|\{\+\+(?P<added>.{0,5000}?)\+\+\}|\{==(?P<shown>.{0,5000}?)==\}",
+    re.DOTALL,
+)
+
+
+def without_marks(text: str, told: Told) -> str:
+    """The text as it was meant. Of a tracked change what was added stays and what was deleted goes.
+
+    text: cleaned. told: called for every mark that was taken out.
+    """
+    if "<!--" in text:
+        text = _taken(_COMMENT, text, told)
+    if "[" in text:
+        text = _taken(_BRACKETED, text, told)
+    if any(literal in text for literal in _LITERALS):
+        text = _taken(_BARE, _taken(_TRACKED, text, told), told)
+    return text
+
+
+def _taken(pattern: re.Pattern[str], text: str, told: Told) -> str:
+    def one(match: re.Match[str]) -> str:
+        told(text.count("\n\n", 0, match.start()), match[0].strip())
+        kept = "".join(value for name, value in match.groupdict().items() if value and name in ("new", "added", "shown"))
+        parts_words = match[0][-1:] in (" ", "\t") and not text[match.start() - 1 : match.start()].isspace()
+        return kept or (" " if parts_words else "")
+
+    return pattern.sub(one, text)

@@ -1,0 +1,128 @@
+"""Documents to examples of their passages: clean, split, hold out, ask where the recipe says so, format; as a stream of any length."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorewright.data.cleaning import Cleaning
+from lorewright.data.documents import documents
+from lorewright.data.formats import PROSE, qa
+from lorewright.data.formats.passages import Passage
+from lorewright.data.hold_out import Place, hold_out
+from lorewright.data.measure import measure
+from lorewright.data.removals import Removals
+from lorewright.data.split import Splitter
+from lorewright.data.spool import Sample, Spool, drawn
+from lorewright.data.style import Style, analyse, system_prompt
+from lorewright.errors import LorewrightError
+from lorewright.manifest import writing
+from lorewright.recipe import Data
+from lorewright.stages.ask import questions_about
+from lorewright.stages.run import Facts, Run
+
+Made = Callable[[Passage], list[dict[str, Any]]]
+Sides = dict[str, list[Place]]
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """What cleaning and cutting the documents came to."""
+
+    titles: dict[str, str]
+    removals: Removals
+    sample: Sample
+
+
+def prepare_passages(run: Run, data: Data) -> tuple[Style, str, Facts]:
+    """training.jsonl, validation.jsonl and removals.jsonl in the stage's folder; the measured style and its system prompt."""
+    with writing(run.work / "removals.jsonl") as listed, Spool(run.work) as spool:
+        cutting = _cut_all(run, data, spool, Removals(listed))
+        style = analyse(cutting.sample.texts())
+        system = system_prompt(style) if data.system_prompt == "auto" else data.system_prompt
+        sides = _sides(spool.places, data)
+        made = _examples_of(run, data, _passages(spool, sides, cutting.titles), system)
+        counts = _write(run.work, sides, _passages(spool, sides, cutting.titles), made)
+    if cutting.removals.counts:
+        run.console.line(f"prepare   taken out: {cutting.removals.said()}; removals.jsonl lists them")
+    facts = {
+        "documents": len(cutting.titles), "passages": len(spool.places), "removed": dict(cutting.removals.counts), **counts,
+        "validation_documents": sorted({place.document for place in sides["validation"]}),
+    }  # fmt: skip
+    return style, system, facts | {"said": _said(facts, sides)}
+
+
+def _cut_all(run: Run, data: Data, spool: Spool, removals: Removals) -> Cutting:
+    """Every document's passages into the spool."""
+    manuscripts = documents(run.done["extract"])
+    total, done = sum(document.size for document in manuscripts), 0
+    cutting = Cutting({}, removals, Sample(data.seed))
+    length = measure(data.chunk.unit, run.recipe.base_model)
+    with run.console.bar("prepare") as bar, Cleaning(data.clean, removals, run.work) as cleaning:
+        for document in manuscripts:
+            bar(done, total, document.name)
+            splitter, number = Splitter(data.chunk, length, headings=not data.clean.headings), 0
+            cutting.titles[document.name], source = document.opened()
+            for texts in cleaning.document(document.name, source):
+                cutting.sample.add("\n\n".join(texts))
+                for cut in splitter.feed(texts):
+                    spool.add(document.name, number, cut)
+                    number += 1
+            for cut in splitter.end():
+                spool.add(document.name, number, cut)
+                number += 1
+            done += document.size
+    if not spool.places:
+        raise LorewrightError("cleaning left no text to train on", where=str(run.work), remedy="set what it took under data.clean to false")
+    return cutting
+
+
+def _sides(places: list[Place], data: Data) -> Sides:
+    """What is trained on and what is held out, of each as much as data.max_samples leaves."""
+    training, validation = hold_out(places, data.validation, data.seed, data.chunk.overlap)
+    if data.max_samples is None or len(training) + len(validation) <= data.max_samples:
+        return {"training": training, "validation": validation}
+    held = min(len(validation), max(1, round(data.max_samples * len(validation) / len(places)))) if validation else 0
+    return {
+        "training": drawn(training, data.max_samples - held, data.seed),
+        "validation": drawn(validation, held, data.seed),
+    }
+
+
+def _passages(spool: Spool, sides: Sides, titles: dict[str, str]) -> Iterator[tuple[str, Passage]]:
+    """(side, passage) of all that are on one, in the order of the documents."""
+    side_of = {(place.document, place.number): name for name, places in sides.items() for place in places}
+    for place, chapter, text in spool.read():
+        side = side_of.get((place.document, place.number))
+        if side:
+            yield side, Passage(place.document, titles[place.document] or chapter, place.number, text)
+
+
+def _examples_of(run: Run, data: Data, passages: Iterator[tuple[str, Passage]], system: str) -> Made:
+    """How a passage becomes examples: one by the format, or one for every question that a model asks about it."""
+    if data.format in PROSE:
+        return lambda passage: [PROSE[data.format](passage, system, data.seed)]
+    asked = questions_about([passage for _, passage in passages], run, data)
+    return lambda passage: [qa.example(question, passage, system) for question in asked.get((passage.document, passage.number), ())]
+
+
+def _write(folder: Path, sides: Sides, passages: Iterator[tuple[str, Passage]], made: Made) -> dict[str, int]:
+    """Each side's examples to its file, in the order of the documents; how many there are."""
+    counts = dict.fromkeys(sides, 0)
+    with contextlib.ExitStack() as files:
+        targets = {name: files.enter_context(writing(folder / f"{name}.jsonl")) for name in sides}
+        for side, passage in passages:
+            for example in made(passage):
+                targets[side].write(json.dumps(example, ensure_ascii=False) + "\n")
+                counts[side] += 1
+    return counts
+
+
+def _said(facts: Facts, sides: Sides) -> str:
+    held = list(dict.fromkeys(place.document for place in sides["validation"]))
+    names = f" ({', '.join(held)})" if 0 < len(held) <= 2 else ""
+    return f"{facts['documents']} manuscripts -> {facts['training']} examples to train on, {facts['validation']} held out{names}"
