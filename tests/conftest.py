@@ -78,7 +78,7 @@ def fake_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, tool in (("train", "axolotl"), ("serve", "python"), ("core", "python")):
         folder = envs.locate(name).path / "bin"
         folder.mkdir(parents=True)
-        (folder / "python").touch()
+        _executable(folder / "python", f"#!{sys.executable}\n" + (FAKES / "train_python.py").read_text())
         _executable(folder / tool, f"#!{sys.executable}\n" + (FAKES / f"{'vllm' if name == 'serve' else tool}.py").read_text())
     return calls
 

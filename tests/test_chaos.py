@@ -33,7 +33,7 @@ def test_killed_at_random_moments_nothing_finished_is_lost(kills: int, make_reci
     assert done.returncode == 0, done.stderr
     hashes = Hashes.open(tmp_path / "fresh.json")
     records = [folder / "step.json" for folder in (home / "latest").iterdir() if (folder / "step.json").exists()]
-    assert {file.parent.name for file in records} == {"extract", "prepare", "train", "merge"}
+    assert {file.parent.name for file in records} == {"extract", "prepare", "ledger", "train", "merge"}
     for file in records:
         record = read_json(file)
         outputs = {name: hashes.file(file.parent / name) for name in record["outputs"]}

@@ -66,7 +66,7 @@ def test_planning_touches_nothing(make_recipe, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "stat", forbidden)
     monkeypatch.setattr(subprocess, "Popen", forbidden)
     plan = make_plan(recipe)
-    assert [step.name for step in plan.steps] == ["extract", "prepare", "train", "merge", "serve", "ingest", "rag", "query"]
+    assert [step.name for step in plan.steps] == ["extract", "prepare", "ledger", "train", "merge", "serve", "ingest", "rag", "query"]
 
 
 def test_every_step_stands_after_its_needs(make_recipe) -> None:  # type: ignore[no-untyped-def]

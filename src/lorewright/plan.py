@@ -1,7 +1,7 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
-    extract ─ prepare ─ train ─ merge ─ serve ┐
-    ingest ────────────────────────────────── rag ─ query
+    extract ─ prepare ─ ledger ─ train ─ merge ─ serve ┐
+    ingest ─────────────────────────────────────────── rag ─ query
 
 A step's fingerprint is made by the runner of its part of the recipe, the content of its inputs, what its needs produced,
 its environment's key and its version; its folder is named by that fingerprint. All paths of a run are named here.
@@ -19,7 +19,7 @@ from lorewright.recipe import FORMAT_PARTS, Recipe, is_folder
 
 TEXT = (".md", ".txt")
 # Light stages that are made along when the stage named here is asked for alone.
-ALONG = {"prepare": ("extract",)}
+ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def make_plan(recipe: Recipe) -> Plan:
     if recipe.data:
         steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
-        steps += [_train(recipe), _merge(recipe)]
+        steps += [_ledger(recipe), _train(recipe), _merge(recipe)]
     steps.append(_serve(recipe))
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
@@ -81,9 +81,8 @@ def _prepare(recipe: Recipe) -> Step:
     data = recipe.data
     tokenizer = (f"{recipe.base_model}/tokenizer.json",) if is_folder(recipe.base_model) and data.chunk.unit == "tokens" else ()
     other = {part for part, formats in FORMAT_PARTS.items() if data.format not in formats}
-    part = {key: value for key, value in asdict(data).items() if key not in ("sources", "extract", "augment") and key not in other} | {
-        "model": model_part(recipe)
-    }
+    other |= {"sources", "extract", "augment", "max_dropped"}
+    part = {key: value for key, value in asdict(data).items() if key not in other} | {"model": model_part(recipe)}
     if data.augment and (data.manuscripts or data.charts.ask == "reading"):
         part["augment"] = data.augment.part()
     outputs = ("training.jsonl", "validation.jsonl", "style.json")
@@ -98,10 +97,16 @@ def _template_files(recipe: Recipe) -> tuple[str, ...]:
     return ((f"{recipe.base_model}/*.j*",) if is_folder(recipe.base_model) else ()) + own
 
 
+def _ledger(recipe: Recipe) -> Step:
+    assert recipe.data
+    part = {"axolotl": recipe.axolotl, "model": model_part(recipe), "max_dropped": recipe.data.max_dropped}
+    return Step("ledger", "artifact", "train", ("prepare",), part, (), model_inputs(recipe), ("samples.jsonl", "ledger.json"))
+
+
 def _train(recipe: Recipe) -> Step:
     part = {"axolotl": recipe.axolotl, "model": model_part(recipe)}
     outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
-    return Step("train", "artifact", "train", ("prepare",), part, (), model_inputs(recipe), outputs)
+    return Step("train", "artifact", "train", ("prepare", "ledger"), part, (), model_inputs(recipe), outputs)
 
 
 def _merge(recipe: Recipe) -> Step:

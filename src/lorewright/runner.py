@@ -84,7 +84,7 @@ class _Runner:
     def _reached(self) -> tuple[Step, ...]:
         """The plan up to the last stage that was asked for."""
         steps = self.run.plan.steps
-        asked = [number for number, step in enumerate(steps) if step.name in self.choice.only]
+        asked = [number for number, step in enumerate(steps) if step.name in self.choice.only or self._along(step)]
         return steps[: asked[-1] + 1] if asked else steps
 
     def _wanted(self, step: Step) -> bool:
@@ -92,7 +92,10 @@ class _Runner:
         if self.choice.services:
             chosen = [self.run.plan.step(name) for name in self.choice.services]
             return not step.needs and any(step.name in service.needs for service in chosen)
-        return self._asked(step) or step.name in {along for name in self.choice.only for along in ALONG.get(name, ())}
+        return self._asked(step) or self._along(step)
+
+    def _along(self, step: Step) -> bool:
+        return step.name in {along for name in self.choice.only for along in ALONG.get(name, ())}
 
     def _asked(self, step: Step) -> bool:
         return step.name in self.choice.only if self.choice.only else True

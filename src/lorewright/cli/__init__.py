@@ -23,7 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("run", "carry out a recipe; what is unchanged is skipped"),
     "status": ("status", "what has been made, what runs, how the last run went"),
     "extract": ("extract", "one stage: the text of manuscripts of any kind"),
-    "prepare": ("stage", "one stage: manuscripts to a training set"),
+    "prepare": ("prepare", "one stage: manuscripts to a training set"),
     "train": ("stage", "one stage: train the adapter with Axolotl"),
     "merge": ("stage", "one stage: merge the adapter into the base model"),
     "ingest": ("stage", "one stage: index the lore"),

@@ -118,6 +118,7 @@ class Data:
     seed: int
     clean: Clean
     max_samples: int | None
+    max_dropped: float
     qa: Qa
     pairs: Pairs
     sections: Sections
@@ -179,3 +180,8 @@ class Recipe:
     rag: Rag | None
     questions: tuple[str, ...]
     resolved: Mapping[str, Any]
+
+    @property
+    def model_name(self) -> str:
+        """What a page calls the base model: a folder by its last part, so that no path of this machine is on it."""
+        return Path(self.base_model).name if is_folder(self.base_model) else self.base_model

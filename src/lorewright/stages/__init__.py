@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lorewright.plan import Step
 from lorewright.stages.extract import extract
 from lorewright.stages.ingest import ingest
+from lorewright.stages.ledger import ledger
 from lorewright.stages.merge import merge
 from lorewright.stages.prepare import prepare
 from lorewright.stages.query import query
@@ -18,6 +19,6 @@ from lorewright.stages.train import train
 __all__ = ["ARTIFACTS", "SERVICES", "Launch", "Run"]
 
 ARTIFACTS: dict[str, Callable[[Step, Run], Facts]] = {
-    "extract": extract, "prepare": prepare, "train": train, "merge": merge, "ingest": ingest, "query": query,
+    "extract": extract, "prepare": prepare, "ledger": ledger, "train": train, "merge": merge, "ingest": ingest, "query": query,
 }  # fmt: skip
 SERVICES: dict[str, Callable[[Step, Run], Launch]] = {"serve": serve, "rag": rag}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lorewright.data.report import report
 from lorewright.data.style.picture import style_page
 from lorewright.data.style.profile import Style, to_json
 from lorewright.manifest import write_json, write_whole
 from lorewright.plan import Step
-from lorewright.recipe import is_folder
 from lorewright.stages.prepare_passages import prepare_passages
 from lorewright.stages.prepare_rows import prepare_rows
 from lorewright.stages.run import Facts, Run
@@ -26,15 +23,10 @@ def prepare(step: Step, run: Run) -> Facts:
     if facts["training"] < ADVISED_EXAMPLES:
         few = f"{facts['training']} examples: a voice wants {ADVISED_EXAMPLES} or more"
         run.console.line(f"prepare   {few}{'; add manuscripts or lower data.chunk.max' if data.manuscripts else ''}")
-    report(run.work, {"name": run.recipe.name, "base_model": _name(run.recipe.base_model), "format": data.format}, run.done.get("extract"))
+    report(run.work, {"name": run.recipe.name, "base_model": run.recipe.model_name, "format": data.format}, run.done.get("extract"))
     return facts
 
 
 def _write_style(run: Run, style: Style, system: str) -> None:
     write_json(run.work / "style.json", to_json(style) | {"system_prompt": system})
     write_whole(run.work / "style.html", style_page(style, system, f"The voice of {run.recipe.name}"))
-
-
-def _name(base_model: str) -> str:
-    """What a page calls the model: a folder by its last part, so that no path of this machine is on it."""
-    return Path(base_model).name if is_folder(base_model) else base_model

@@ -7,21 +7,20 @@ import os
 from pathlib import Path
 
 from lorewright import envs, process
-from lorewright.manifest import write_whole
 from lorewright.models.hub import commit
 from lorewright.plan import Step
 from lorewright.recipe import is_folder
+from lorewright.stages.axolotl_yaml import write_axolotl_yaml
 from lorewright.stages.run import Facts, Run
 from lorewright.training.chart import draw_loss
 from lorewright.training.progress import Progress, curve, summary
-from lorewright.training.render import axolotl_config, to_yaml
 from lorewright.training.resume import drop_broken_checkpoints
 
 
 def train(step: Step, run: Run) -> Facts:
     """Axolotl trains the adapter; what it logs becomes a progress bar, a curve and numbers."""
 
-    _write_axolotl_yaml(run)
+    write_axolotl_yaml(run, step.name)
     step_done = drop_broken_checkpoints(run.work / "adapter")
     if step_done:
         run.console.line(f"train     goes on from step {step_done}")
@@ -47,23 +46,6 @@ def train(step: Step, run: Run) -> Facts:
         facts["base_model_commit"] = commit(run.recipe.base_model)
     losses = f"loss {facts['first_loss']:.3f} -> {facts['final_loss']:.3f}" if "first_loss" in facts else "no loss was logged"
     return facts | {"said": f"{facts['steps']} steps, {losses}"}
-
-
-def _write_axolotl_yaml(run: Run) -> None:
-    """The configuration stands in the stage's folder with relative paths, usable by hand."""
-    prepared = os.path.relpath(run.done["prepare"], run.work)
-    held_out = (run.done["prepare"] / "validation.jsonl").stat().st_size > 0
-    template = Path(run.recipe.chat_template).read_text(encoding="utf-8") if run.recipe.chat_template else None
-    config, changes = axolotl_config(
-        run.recipe, training=f"{prepared}/training.jsonl", validation=f"{prepared}/validation.jsonl" if held_out else None,
-        accelerator=run.accelerator, template=template,
-    )  # fmt: skip
-    for change in changes:
-        run.console.line(f"train     {change}")
-    header = (
-        f"Axolotl's configuration of recipe {run.recipe.name}, written by lorewright.\nBy hand, in this folder: axolotl train axolotl.yaml"
-    )
-    write_whole(run.work / "axolotl.yaml", to_yaml(config, header))
 
 
 def _earlier_points(file: Path) -> list[dict[str, float]]:

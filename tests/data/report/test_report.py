@@ -55,7 +55,6 @@ def test_contents_are_right(tmp_path: Path) -> None:
         {"name": "late.pdf", "source": "/a/late.pdf", "refused": ""},
     ]
     folder = made(tmp_path, [*training, training[0]], [example(STORIES[2], "held.md")], removals=removed, extracted=refused)
-    (folder / "ledger.json").write_text('{"trained_tokens": 91234, "samples": [1, 2]}')
     page, card = pages(folder, name="pears", format="passages", tokens=360_000, tokens_per_second=100, epochs=3)
     for said in (
         "3 examples to train on, 1 held out",
@@ -64,7 +63,6 @@ def test_contents_are_right(tmp_path: Path) -> None:
         "[note: which bell?]",
         "torn.pdf",
         "is truncated",
-        "91,234",
         "3.0 h",
     ):
         assert said in page, said
@@ -79,6 +77,42 @@ def test_contents_are_right(tmp_path: Path) -> None:
     assert "| train | 3 |" in card
     assert "control (4)" in card
     assert "1 examples repeat another" in card
+
+
+LEDGER = {
+    "opening": "<assistant>",
+    "training": {"samples": 3, "kept": 1, "truncated": 1, "dropped": 1, "tokens": 91234, "trained_tokens": 90000, "masked_tokens": 1234,
+                 "longest": 70000, "lengths": {"51234": 1, "40000": 1}, "lost": [[3, "sea.md", "dropped", 70000]], "faults": []},
+    "validation": {"samples": 0, "kept": 0, "truncated": 0, "dropped": 0, "tokens": 0, "trained_tokens": 0, "masked_tokens": 0,
+                   "longest": 0, "lengths": {}, "lost": [], "faults": []},
+}  # fmt: skip
+
+
+@pytest.mark.req("P4", "S2")
+def test_with_a_ledger_it_shows_what_axolotl_sees(tmp_path: Path) -> None:
+    folder = made(tmp_path, [example(text, "story.md") for text in STORIES], [])
+    ledger = tmp_path / "ledger"
+    ledger.mkdir()
+    (ledger / "ledger.json").write_text(json.dumps(LEDGER))
+    spans = [[False, "<user>Write a <b>scene.\n<assistant>"], [True, "The lamp went out."]]
+    sample = {"split": "training", "line": 1, "document": "story.md", "tokens": 12, "trained": 5, "fate": "truncated", "spans": spans}
+    (ledger / "samples.jsonl").write_text(json.dumps(sample) + "\n")
+    report(folder, {"estimated_seconds": 5400}, ledger=ledger)
+    page = (ledger / "report.html").read_text(encoding="utf-8")
+    assert_self_contained(page)
+    for said in (
+        "91,234",
+        "dropped as too long",
+        "70,000 tokens",
+        "sea.md",
+        "&lt;assistant&gt;",
+        "90 min",
+        "12 tokens, 5 trained, truncated",
+    ):
+        assert said in page, said
+    assert "<mark>The lamp went out.</mark>" in page
+    assert "Write a &lt;b&gt;scene." in page
+    assert not (folder / "report.html").exists()
 
 
 @pytest.mark.req("S2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -13,21 +14,23 @@ from lorewright.data.pages import render, render_text
 from lorewright.data.pages.svg import histogram
 from lorewright.data.report.card import card_values
 from lorewright.data.report.counted import Example, Side, count, examples, leaks, turns
-from lorewright.data.report.removed import ledger, refused, removals
+from lorewright.data.report.removed import refused, removals
+from lorewright.data.report.seen import Seen
 from lorewright.manifest import read_json, write_whole
+from lorewright.progress import said_seconds
 
 SAMPLES, SAMPLE_LENGTH = 5, 4000
 CLASSES = 24
 DOCUMENTS = 40
 NICE = (1, 2, 5)
-FACTS = ("name", "base_model", "format", "licence", "tokens", "epochs", "tokens_per_second")
+FACTS = ("name", "base_model", "format", "licence", "tokens", "epochs", "tokens_per_second", "estimated_seconds")
 
 
-def report(folder: Path, facts: Mapping[str, Any], extracted: Path | None = None) -> None:
-    """Writes report.html and README.md into the folder of a training set.
+def report(folder: Path, facts: Mapping[str, Any], extracted: Path | None = None, ledger: Path | None = None) -> None:
+    """Writes report.html and README.md into the folder of a training set; with a ledger only report.html, beside it.
 
-    folder: holds training.jsonl; validation.jsonl, style.json, removals.jsonl and ledger.json are read where they are.
-    extracted: the folder with extracted.jsonl, when it is another.
+    folder: holds training.jsonl; validation.jsonl, style.json and removals.jsonl are read where they are.
+    extracted: the folder with extracted.jsonl, when it is another. ledger: the folder with ledger.json and samples.jsonl.
     facts, all optional: name (of the set), base_model, format, licence, tokens (trained in one epoch), epochs,
     tokens_per_second (of training). Raises LorewrightError when training.jsonl has a line that is no example.
     """
@@ -37,16 +40,20 @@ def report(folder: Path, facts: Mapping[str, Any], extracted: Path | None = None
     style = read_json(folder / "style.json") or {}
     name = str(facts.get("name") or folder.resolve().name)
     taken = removals(folder)
+    seen = Seen.of(ledger) if ledger else None
     page = render(
         "report.html", title=f"{name}: the training set", name=name, training=training, validation=validation, found=found,
-        lengths=_lengths(training.lengths + validation.lengths), documents=_documents(training, validation),
+        lengths=_lengths(seen.lengths if seen else training.lengths + validation.lengths), documents=_documents(training, validation),
         left=_left(training, validation),
-        removals=taken, refused=refused(extracted or folder), ledger=ledger(folder),
-        samples=[_sample(number, example) for number, example in _spread(folder / "training.jsonl", training.examples)],
+        removals=taken, refused=refused(extracted or folder), ledger=seen,
+        samples=_samples(ledger / "samples.jsonl", training.examples) if ledger else [],
+        examples=[] if ledger else [_sample(number, example) for number, example in _spread(folder / "training.jsonl", training.examples)],
         prompt=str(style.get("system_prompt") or ""), picture=(folder / "style.html").exists(),
         facts=dict.fromkeys(FACTS) | dict(facts), time=_time(facts),
     )  # fmt: skip
-    write_whole(folder / "report.html", page)
+    write_whole((ledger or folder) / "report.html", page)
+    if ledger:
+        return
     write_whole(folder / "README.md", render_text("card.md", **card_values(name, training, validation, found, taken, style, facts)))
 
 
@@ -104,12 +111,24 @@ def _sample(number: int, example: Example) -> dict[str, Any]:
     return {"number": number, "document": str(example.get("document", "")), "turns": shown}
 
 
+def _samples(file: Path, total: int) -> list[dict[str, Any]]:
+    """The same five as Axolotl sees them: (trained or not, text) spans, a long one cut in its middle."""
+    wanted = {total * place // SAMPLES + 1 for place in range(SAMPLES)} if total else set()
+    found: dict[int, dict[str, Any]] = {}
+    with open(file, encoding="utf-8") as lines:
+        for sample in map(json.loads, lines):
+            if sample["split"] == "training" and sample["line"] in wanted:
+                found.setdefault(sample["line"], sample)
+    return [sample | {"spans": [(trained, _shortened(text)) for trained, text in sample["spans"]]} for sample in found.values()]
+
+
+def _shortened(text: str) -> str:
+    half = SAMPLE_LENGTH // 2
+    return text if len(text) <= SAMPLE_LENGTH else f"{text[:half]} … {text[-half:]}"
+
+
 def _time(facts: Mapping[str, Any]) -> str:
     """The estimated training time in words; "" where the facts do not give it."""
     tokens, speed = facts.get("tokens"), facts.get("tokens_per_second")
-    if not tokens or not speed:
-        return ""
-    minutes = tokens * facts.get("epochs", 1) / speed / 60
-    if minutes < 1.5:
-        return f"{60 * minutes:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+    seconds = facts.get("estimated_seconds") or (tokens * facts.get("epochs", 1) / speed if tokens and speed else 0)
+    return said_seconds(seconds) if seconds else ""

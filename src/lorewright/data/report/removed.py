@@ -1,4 +1,4 @@
-"""What the stages before left of their work: removals, refused sources, the ledger. Each is read where it is there."""
+"""What the stages before left of their work: removals and refused sources. Each is read where it is there."""
 
 from __future__ import annotations
 
@@ -53,21 +53,3 @@ def refused(folder: Path) -> list[tuple[str, str]]:
     """(source, reason) of extracted.jsonl's refusals; a later line about a source replaces an earlier one."""
     last = {str(entry.get("source") or entry.get("name", "")): entry for entry in _lines(folder / "extracted.jsonl")}
     return [(str(entry.get("name", "")), str(entry["refused"])) for entry in last.values() if entry.get("refused")]
-
-
-def ledger(folder: Path) -> list[tuple[str, str]]:
-    """The ledger's single figures, as (name, value)."""
-    try:
-        values = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return []
-    plain = values.items() if isinstance(values, dict) else ()
-    return [
-        (name.replace("_", " "), _said(value))
-        for name, value in plain
-        if isinstance(value, (int, float, str)) and not isinstance(value, bool)
-    ]
-
-
-def _said(value: float | str) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else value

@@ -1,0 +1,46 @@
+"""What must not go into a training: samples that Axolotl would drop unseen, and masks that hide the answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lorewright.data.ledger.counted import Counted, Ledger
+from lorewright.errors import LorewrightError
+
+
+def check(ledger: Ledger, most_dropped: float, where: str) -> None:
+    """Raises LorewrightError, with the samples' lines and the remedy, for a set that would waste the training.
+
+    most_dropped: the share of the training samples that may be lost, 0 to 1. where: the file that was judged.
+    """
+    for name, side in (("training", ledger.training), ("validation", ledger.validation)):
+        if side.faults:
+            said = Counter(fault for _, _, fault in side.faults).most_common(1)[0]
+            lines = [f"{line} ({document})" if document else str(line) for line, document, fault in side.faults if fault == said[0]]
+            raise LorewrightError(
+                f"{said[0]} in {said[1]} of {side.samples} {name} samples: line {_few(lines)}", where=where, remedy=_remedy(said[0])
+            )
+        if side.samples and side.dropped > most_dropped * side.samples:
+            _refuse_dropped(name, side, most_dropped, where)
+
+
+def _refuse_dropped(name: str, side: Counted, most: float, where: str) -> None:
+    lines = [f"{line} ({document}, {length} tokens)" for line, document, fate, length in side.lost if fate == "dropped"]
+    raise LorewrightError(
+        f"Axolotl drops {side.dropped} of {side.samples} {name} samples ({side.dropped / side.samples:.0%}; {most:.0%} are allowed), "
+        f"longer than axolotl.sequence_len: line {_few(lines)}",
+        where=where,
+        remedy=f"raise axolotl.sequence_len (the longest has {side.longest} tokens), lower data.chunk.max or data.pairs.max_tokens, "
+        "or set axolotl.excess_length_strategy to truncate",
+    )
+
+
+def _few(lines: list[str]) -> str:
+    return ", ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+
+
+def _remedy(fault: str) -> str:
+    look = "look at one with prepare --show"
+    if fault == "no token is trained":
+        return f"{look}; a long prompt may leave no room for the answer (axolotl.sequence_len), or the answer is empty"
+    return f"{look}; give the recipe a chat_template whose answers stand as they are"

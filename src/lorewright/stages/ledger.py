@@ -1,0 +1,73 @@
+"""The training set as Axolotl will see it, before a GPU-hour is spent on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import lorewright
+from lorewright import envs, process
+from lorewright.data.ledger import Ledger, check, count
+from lorewright.data.report import report
+from lorewright.manifest import write_json
+from lorewright.plan import Step
+from lorewright.progress import said_seconds
+from lorewright.stages.axolotl_yaml import write_axolotl_yaml
+from lorewright.stages.run import Facts, Run
+from lorewright.training.estimate import steps, tokens_per_second
+
+WORKER = Path(lorewright.__file__).parent / "workers" / "ledger.py"
+SAMPLES = "samples.jsonl"
+
+
+def ledger(step: Step, run: Run) -> Facts:
+    """samples.jsonl (each sample with its mask), ledger.json (all counted) and report.html.
+
+    Raises LorewrightError for a set that would waste the training; samples.jsonl stays for a look at it.
+    """
+    data = run.recipe.data
+    assert data
+    config = write_axolotl_yaml(run, step.name)
+    command = [envs.ensure("train").python, str(WORKER), "axolotl.yaml", SAMPLES, "facts.json"]
+    with run.console.bar(step.name) as bar:
+
+        def on_line(line: str) -> None:
+            bar(0, None, "Axolotl reads the set")
+
+        process.run(command, environment=run.tool_environment("train"), log=run.paths.log(step.name), folder=run.work, on_line=on_line)
+    for made_along in ("prepared", "adapter"):
+        shutil.rmtree(run.work / made_along, ignore_errors=True)
+    found = count(run.work / SAMPLES, run.work / "facts.json")
+    write_json(run.work / "ledger.json", found.figures())
+    check(found, data.max_dropped, str(run.work / SAMPLES))
+    facts = _facts(found, config)
+    _report(run, facts)
+    return facts
+
+
+def _facts(found: Ledger, config: dict[str, Any]) -> Facts:
+    side = found.training
+    epochs = float(config.get("num_epochs") or 1)
+    speed = tokens_per_second(found.parameters, found.flops, gpu=found.gpu)
+    number = steps(config, side.used, side.tokens, packed=bool(config.get("sample_packing")))
+    share = number / max(1, steps(config | {"max_steps": None}, side.used, side.tokens, packed=bool(config.get("sample_packing"))))
+    seconds = share * epochs * side.tokens / speed
+    lost = "".join(f"; {count} {word}" for count, word in ((side.truncated, "cut"), (side.dropped, "dropped")) if count)
+    return {
+        "tokens": side.tokens, "trained_tokens": side.trained, "samples": side.used, "truncated": side.truncated, "dropped": side.dropped,
+        "opening": found.opening, "steps": number, "epochs": epochs, "tokens_per_second": round(speed), "estimated_seconds": round(seconds),
+        "said": f"{side.tokens:,} tokens in {side.used:,} samples, {side.trained / max(1, side.tokens):.0%} trained{lost}; "
+        f"{number:,} steps, about {said_seconds(seconds)} here",
+    }  # fmt: skip
+
+
+def _report(run: Run, facts: Facts) -> None:
+    prepared = run.done["prepare"]
+    style = run.work / "style.html"
+    style.unlink(missing_ok=True)
+    os.link(prepared / "style.html", style)
+    named = {"name": run.recipe.name, "base_model": run.recipe.model_name, "format": run.recipe.data.format if run.recipe.data else ""}
+    wanted = ("tokens", "epochs", "tokens_per_second", "estimated_seconds")
+    report(prepared, named | {key: facts[key] for key in wanted}, run.done.get("extract"), ledger=run.work)

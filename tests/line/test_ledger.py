@@ -1,0 +1,87 @@
+"""The ledger with real Axolotl: what it keeps, cuts and drops is found line by line, and a bad mask ends the run before training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorewright.cli import main
+from lorewright.errors import LorewrightError
+from lorewright.runner import Choice, execute
+from lorewright.stages import Run
+
+pytestmark = pytest.mark.real
+AXOLOTL = {"adapter": "lora", "lora_r": 8, "lora_alpha": 16, "lora_target_linear": True, "micro_batch_size": 2, "num_epochs": 2, "sequence_len": 128, "learning_rate": 1e-4, "optimizer": "adamw_torch"}  # fmt: skip
+LONG = "The tide came in over the slip and went out again. Nobody had asked it to. " * 12
+
+
+@pytest.fixture
+def recipe(make_recipe: Callable[..., Path], tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A recipe of rows of question and answer, the given ones long."""
+
+    def make(long: tuple[int, ...] = (), count: int = 30, **axolotl: Any) -> Path:
+        rows = [{"question": f"What of bell {n}?", "answer": f"Bell {n} rang. {LONG if n in long else ''}"} for n in range(count)]
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        data = {"sources": ["rows.jsonl"], "format": "qa", "validation": 0.1, "system_prompt": "You keep the bells.", "max_dropped": 0.1}
+        return make_recipe(base_model=str(tiny_model), data=data, axolotl=AXOLOTL | axolotl)
+
+    return make
+
+
+def samples(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run.done["ledger"] / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.req("P4", "F3")
+def test_kept_dropped_and_cut_samples_are_found(recipe: Callable[..., Path], run_of: Callable[..., Run]) -> None:
+    run = run_of(recipe(long=(3,)))
+    execute(run, Choice(only=("prepare",)))
+    found = samples(run)
+    lines = (run.done["prepare"] / "training.jsonl").read_text(encoding="utf-8").splitlines()
+    training = [one for one in found if one["split"] == "training"]
+    assert [one["line"] for one in training] == list(range(1, len(lines) + 1))
+    assert [one["fate"] for one in training].count("dropped") == sum(LONG[:40] in line for line in lines) == 1
+    for one, line in zip(training, lines, strict=True):
+        answer = json.loads(line)["messages"][-1]["content"]
+        assert [text for trained, text in one["spans"] if trained] == [f"{answer}<|im_end|>"]
+        assert one["spans"][0][1].endswith("<|im_start|>assistant\n")
+    ledger = json.loads((run.done["ledger"] / "ledger.json").read_text())
+    assert ledger["opening"] == "<|im_start|>assistant\n"
+    assert ledger["training"]["tokens"] == sum(one["tokens"] for one in training if one["fate"] == "kept")
+    assert (run.done["ledger"] / "report.html").exists()
+
+    cut = run_of(recipe(long=(3,), excess_length_strategy="truncate"))
+    execute(cut, Choice(only=("prepare",)))
+    (shortened,) = [one for one in samples(cut) if one["fate"] == "truncated"]
+    assert (shortened["tokens"], shortened["length"] > 128) == (128, True)
+    assert not [one for one in samples(cut) if one["fate"] == "dropped"]
+
+
+@pytest.mark.req("P4", "P5")
+def test_a_set_that_would_waste_the_night_is_refused(recipe: Callable[..., Path], run_of: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(
+        LorewrightError, match=r"Axolotl drops \d+ of \d+ training samples \(\d+%; 10% are allowed\).*line \d+ \(rows.jsonl"
+    ):
+        execute(run_of(recipe(long=tuple(range(8)))), Choice(only=("prepare",)))
+    with pytest.raises(LorewrightError, match=r"Axolotl drops 27 of 27 training samples"):
+        execute(run_of(recipe(long=tuple(range(30)))), Choice(only=("prepare",)))
+    (tmp_path / "shouting.jinja").write_text(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | upper if m.role == 'assistant' else m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    run = run_of(recipe(), f"chat_template={tmp_path / 'shouting.jinja'}")
+    with pytest.raises(LorewrightError, match="in 27 of 27 training samples.*chat_template whose answers stand as they are"):
+        execute(run, Choice(only=("prepare",)))
+
+
+def test_one_sample_is_shown(recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", str(recipe()), "--runs", str(tmp_path / "runs"), "--show", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("training 2, rows.jsonl: ")
+    assert "<|im_start|>system\nYou keep the bells.<|im_end|>" in shown
+    assert "<|im_start|>assistant\n⟦Bell " in shown
+    assert shown.rstrip().endswith("<|im_end|>⟧")
