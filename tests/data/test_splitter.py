@@ -149,3 +149,11 @@ def test_a_few_large_documents_give_the_end_of_one_not_a_half_of_all() -> None:
     assert len(validation) == 10
     assert len({place.document for place in validation}) == 1
     assert len(training) == 89
+
+
+def test_a_note_beside_a_novel_is_not_all_that_is_held_out() -> None:
+    places = [Place("novel", n, 100, 20, n * 100, n * 100 + 100) for n in range(100)] + [Place("note", 0, 80, 16, 0, 80)]
+    training, validation = hold_out(places, 0.1, 1, 0)
+    assert {place.document for place in validation} == {"novel", "note"}
+    assert len(validation) == 10
+    assert (len(training), training[-1].number) == (90, 89), "one passage is the gap"

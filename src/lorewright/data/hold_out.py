@@ -29,9 +29,9 @@ class Place:
 def hold_out(places: Sequence[Place], share: float, seed: int, overlap: int = 0) -> tuple[list[Place], list[Place]]:
     """(training, validation). share: of the text, 0 to 0.5. overlap: of the passages, in the chunk's unit.
 
-    Whole documents are drawn until the share is reached. Where each is more than twice what is wanted, the end of one is taken,
-    from a chapter's or a scene's beginning on if one stands near; before it at least one passage and at least the overlap is left
-    out of both, so that neither a repeated nor a running sentence leaks.
+    Whole documents are drawn until the share is reached. Where they come to less than half of it, each of the others being too large,
+    the end of one is taken too, from a chapter's or a scene's beginning on if one stands near; before it at least one passage and at
+    least the overlap is left out of both, so that neither a repeated nor a running sentence leaks.
     """
     if share == 0 or len(places) < 3:
         return list(places), []
@@ -41,9 +41,13 @@ def hold_out(places: Sequence[Place], share: float, seed: int, overlap: int = 0)
     wanted = share * sum(sizes.values())
     order = random.Random(seed).sample(list(sizes), len(sizes))  # noqa: S311 (a draw, not a secret)
     chosen = _drawn(order, sizes, wanted)
-    if chosen:
-        return [p for p in places if p.document not in chosen], [p for p in places if p.document in chosen]
-    return _end_of(places, order, wanted, overlap)
+    held = [place for place in places if place.document in chosen]
+    rest = [place for place in places if place.document not in chosen]
+    missing = wanted - sum(place.size for place in held)
+    if missing * 2 < wanted or (held and len(rest) < 3):
+        return rest, held
+    training, end = _end_of(rest, [name for name in order if name not in chosen], missing, overlap)
+    return training, held + end
 
 
 def _drawn(order: list[str], sizes: dict[str, int], wanted: float) -> set[str]:

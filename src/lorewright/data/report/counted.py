@@ -91,9 +91,9 @@ def count(file: Path, held: Set[bytes] | None = None) -> Side:
         side.words += length
         side.lengths[length] += 1
         side.documents[str(example.get("document", ""))] += length
-        mark = _mark(text)
-        side.repeated += mark in seen
-        seen.add(mark)
+        whole = _mark("\0".join(said for _, said in turns(example)))  # questions about one passage share their answer
+        side.repeated += whole in seen
+        seen.add(whole)
         marks = map(_mark, _paragraphs(text))
         side.paragraphs.update(marks if held is None else (one for one in marks if one in held))
     return side
