@@ -46,33 +46,31 @@ print(json.dumps([time.perf_counter() - begun, count, 0]))
 
 
 def own(mode: str, model: str, files: list[str]) -> tuple[float, int, int]:
-    """(seconds, passages, peak memory in KiB) of cleaning and splitting the files, passages spooled to disk."""
+    """(seconds, passages, peak memory in KiB with the largest helper) of cleaning and splitting the files, passages spooled."""
     sys.path.insert(0, str(REPO / "src"))
     import resource
+    from dataclasses import replace
 
-    from lorewright.data.cleaning import Cleaning
-    from lorewright.data.measure import measure
+    from lorewright.data.clean_and_cut import clean_and_cut
+    from lorewright.data.cutting import Cuts, Cutting
+    from lorewright.data.documents import Document
     from lorewright.data.removals import Removals
-    from lorewright.data.split import Splitter
-    from lorewright.data.spool import Spool
-    from lorewright.recipe import Chunk, Clean
+    from lorewright.recipe import Chunk, Clean, load
 
     unit, least, most, overlap, near, _ = MODES[mode]
-    length = measure(unit, model)
+    data = load(REPO / "configs" / "starter.yaml").data
+    assert data
+    data = replace(data, clean=Clean(True, True, True, True, near), chunk=Chunk(unit, least, most, overlap))
+    found = [Document(file, Path(file), Path(file).stat().st_size, "") for file in files]
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
-        place, settings = Path(folder), Clean(True, True, True, True, near)
-        with open(place / "removals.jsonl", "w") as listed, Cleaning(settings, Removals(listed), place) as cleaning, Spool(place) as spool:
-            for file in files:
-                splitter, number = Splitter(Chunk(unit, least, most, overlap), length), 0
-                for texts in cleaning.document(file, Path(file)):
-                    for cut in splitter.feed(texts):
-                        spool.add(file, number, cut)
-                        number += 1
-                for cut in splitter.end():
-                    spool.add(file, number, cut)
-            count = len(spool.places)
-        return time.perf_counter() - begun, count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begun, place = time.perf_counter(), Path(folder)
+        with open(place / "removals.jsonl", "w") as listed:
+            sizes = sum(document.size for document in found)
+            with Cutting(Cuts(data.chunk, model, headings=False), place, sizes, len(found)) as cutting:
+                clean_and_cut(found, data, cutting, Removals(listed), place, lambda *told: None)
+                count, seconds = len(cutting.places), time.perf_counter() - begun
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        return seconds, count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + children
 
 
 def process(*words: str) -> tuple[float, int, int]:

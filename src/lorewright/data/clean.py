@@ -7,7 +7,7 @@ import unicodedata
 
 from lorewright.data.structure import SCENE_BREAK
 
-__all__ = ["SCENE_BREAK", "clean", "controls", "paragraphs"]
+__all__ = ["SCENE_BREAK", "clean", "controls", "odd_signs", "paragraphs"]
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\ufeff]")  # soft hyphens and stray byte-order marks too
 _PLAIN = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in b"\t\n")
@@ -25,14 +25,19 @@ VERSE = 50  # characters; lines that are all shorter were meant
 WRAP = 120  # characters; a line that is longer was not wrapped by an editor, so each line is a paragraph
 
 
-def clean(text: str) -> str:
-    """Paragraphs separated by one blank line, scene breaks as `* * *`, headings alone, NFC, no control characters."""
-    if _odd(text):
+def clean(text: str, odd: bool | None = None) -> str:
+    """Paragraphs separated by one blank line, scene breaks as `* * *`, headings alone, NFC, no control characters.
+
+    odd: what odd_signs() said of the text, where it was asked before.
+    """
+    if odd_signs(text) if odd is None else odd:
         text = _CONTROL.sub("", _LINE_ENDS.sub("\n", text.replace("\u2029", "\n\n")))
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     text = f"\n{text}\n"
     for _ in range(3):  # the usual case, quickly
+        if " \n" not in text:
+            break
         text = text.replace(" \n", "\n")
     if " \n" in text or "\t\n" in text:
         text = _TRAILING.sub("\n", text)
@@ -46,10 +51,10 @@ def clean(text: str) -> str:
 
 def controls(text: str) -> str:
     """The control characters that clean() takes out of a text."""
-    return "".join(_CONTROL.findall(text)) if _odd(text) else ""
+    return "".join(_CONTROL.findall(text))
 
 
-def _odd(text: str) -> bool:
+def odd_signs(text: str) -> bool:
     """Whether a text holds control characters or line ends of other kinds; quick for the many that do not."""
     if text.encode("utf-8", "replace").translate(None, _PLAIN):
         return True

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from lorewright.data.blocks import blocks
-from lorewright.data.clean import clean, controls, paragraphs
+from lorewright.data.clean import clean, controls, odd_signs, paragraphs
 from lorewright.data.duplicates import LONG, Seen, keys_of, settled
 from lorewright.data.marks import without_marks
 from lorewright.data.matter import Matter, Numbered
@@ -66,10 +66,11 @@ class Cleaning:
             yield self._unrepeated(name, matter.end())
 
     def _texts(self, name: str, block: str, number: int) -> list[str]:
-        gone = controls(block)
+        odd = odd_signs(block)
+        gone = controls(block) if odd else ""
         if gone:
             self.removals.add(name, number + 1, "control", repr(gone[:20])[1:-1], times=len(gone))
-        text = clean(block)
+        text = clean(block, odd)
         if self.settings.marks:
             text = without_marks(text, lambda before, mark: self.removals.add(name, number + before + 1, "mark", mark))
         return paragraphs(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Document:
 
 
 def documents(folder: Path) -> list[Document]:
-    """The documents of an extraction's folder, in the order of the sources."""
-    listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
-    return [Document(item["name"], folder / item["file"], (folder / item["file"]).stat().st_size, item["title"]) for item in listed]
+    """The documents of an extraction's folder, in the order of the sources; the second of a name is called `NAME (2)`."""
+    found: list[Document] = []
+    times = Counter[str]()
+    for item in json.loads((folder / LIST).read_text(encoding="utf-8")):
+        name, file = item["name"], folder / item["file"]
+        times[name] += 1
+        found.append(Document(f"{name} ({times[name]})" if times[name] > 1 else name, file, file.stat().st_size, item["title"]))
+    return found

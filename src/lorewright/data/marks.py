@@ -10,7 +10,7 @@ from lorewright.data.blocks import COMMENT
 Told = Callable[[int, str], None]  # (paragraphs before it, what was taken out)
 
 _WORDS = r"(?:TODO|FIXME|XXX|TK|TBD)"
-_LITERALS = ("TODO", "FIXME", "XXX", "{")
+_BARE_WORDS = ("TODO", "FIXME", "XXX:", "XXX(")
 _COMMENT = re.compile(rf"<!--.{{0,{COMMENT}}}?-->[ \t]*", re.DOTALL)
 _BRACKETED = re.compile(
     rf"\[(?:{_WORDS}\b|(?i:(?:author'?s? |editor'?s? |ed\. )?(?:note|notes|comment|query|reminder)(?: to self)?[ \t]*:))"
@@ -33,8 +33,10 @@ def without_marks(text: str, told: Told) -> str:
         text = _taken(_COMMENT, text, told)
     if "[" in text:
         text = _taken(_BRACKETED, text, told)
-    if any(literal in text for literal in _LITERALS):
-        text = _taken(_BARE, _taken(_TRACKED, text, told), told)
+    if "{" in text:
+        text = _taken(_TRACKED, text, told)
+    if any(word in text for word in _BARE_WORDS):
+        text = _taken(_BARE, text, told)
     return text
 
 

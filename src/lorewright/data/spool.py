@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 from lorewright.data.hold_out import Place
@@ -19,32 +16,33 @@ SAMPLE = 16  # blocks of cleaned text, 1 MB each, that the style is measured on
 
 @dataclass
 class Spool:
-    """Keeps passages in a temporary file below folder, and in memory only where they stood. A context manager."""
+    """Writes passages to a file, each as `LENGTH LENGTH`, chapter and text, and keeps in memory only where they stood."""
 
-    folder: Path
+    file: Path
     places: list[Place] = field(default_factory=list)
-    _file: TextIO | None = None
-
-    def __enter__(self) -> Spool:
-        self._file = tempfile.TemporaryFile("w+", dir=self.folder, encoding="utf-8")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if self._file:
-            self._file.close()
+    _open: TextIO | None = None
 
     def add(self, document: str, number: int, cut: Cut) -> None:
-        assert self._file
+        if self._open is None:
+            self._open = open(self.file, "w", encoding="utf-8", newline="")
         self.places.append(Place(document, number, len(cut.text), cut.length, cut.begin, cut.end, cut.opens))
-        self._file.write(json.dumps([cut.chapter, cut.text], ensure_ascii=False) + "\n")
+        self._open.write(f"{len(cut.chapter)} {len(cut.text)}\n{cut.chapter}{cut.text}")
 
-    def read(self) -> Iterator[tuple[Place, str, str]]:
-        """(place, chapter, text) of every passage, in the order they were added."""
-        assert self._file
-        self._file.seek(0)
-        for place, line in zip(self.places, self._file, strict=True):
-            chapter, text = json.loads(line)
-            yield place, chapter, text
+    def close(self) -> None:
+        if self._open:
+            self._open.close()
+            self._open = None
+
+
+def passages(file: Path) -> Iterator[tuple[str, str]]:
+    """(chapter, text) of every passage of a spool's file, in order."""
+    if not file.exists():
+        return
+    with open(file, encoding="utf-8", newline="") as spooled:
+        while head := spooled.readline():
+            chapter, text = map(int, head.split())
+            both = spooled.read(chapter + text)
+            yield both[:chapter], both[chapter:]
 
 
 @dataclass

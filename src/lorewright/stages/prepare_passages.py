@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lorewright.data.cleaning import Cleaning
+from lorewright.data.clean_and_cut import clean_and_cut
+from lorewright.data.cutting import Cuts, Cutting
 from lorewright.data.documents import documents
 from lorewright.data.formats import PROSE, qa
 from lorewright.data.formats.passages import Passage
 from lorewright.data.hold_out import Place, hold_out
-from lorewright.data.measure import measure
 from lorewright.data.removals import Removals
-from lorewright.data.split import Splitter
-from lorewright.data.spool import Sample, Spool, drawn
+from lorewright.data.spool import drawn
 from lorewright.data.style import Style, analyse, system_prompt
 from lorewright.errors import LorewrightError
 from lorewright.manifest import writing
@@ -29,56 +27,30 @@ Made = Callable[[Passage], list[dict[str, Any]]]
 Sides = dict[str, list[Place]]
 
 
-@dataclass(frozen=True)
-class Cutting:
-    """What cleaning and cutting the documents came to."""
-
-    titles: dict[str, str]
-    removals: Removals
-    sample: Sample
-
-
 def prepare_passages(run: Run, data: Data) -> tuple[Style, str, Facts]:
     """training.jsonl, validation.jsonl and removals.jsonl in the stage's folder; the measured style and its system prompt."""
-    with writing(run.work / "removals.jsonl") as listed, Spool(run.work) as spool:
-        cutting = _cut_all(run, data, spool, Removals(listed))
-        style = analyse(cutting.sample.texts())
+    found = documents(run.done["extract"])
+    cuts = Cuts(data.chunk, run.recipe.base_model, headings=not data.clean.headings)
+    sizes = sum(document.size for document in found)
+    with writing(run.work / "removals.jsonl") as listed, Cutting(cuts, run.work, sizes, len(found)) as cutting:
+        removals = Removals(listed)
+        with run.console.bar("prepare") as bar:
+            cleaned = clean_and_cut(found, data, cutting, removals, run.work, bar)
+        if not cutting.places:
+            remedy = "set what it took under data.clean to false"
+            raise LorewrightError("cleaning left no text to train on", where=str(run.work), remedy=remedy)
+        style = analyse(cleaned.sample.texts())
         system = system_prompt(style) if data.system_prompt == "auto" else data.system_prompt
-        sides = _sides(spool.places, data)
-        made = _examples_of(run, data, _passages(spool, sides, cutting.titles), system)
-        counts = _write(run.work, sides, _passages(spool, sides, cutting.titles), made)
-    if cutting.removals.counts:
-        run.console.line(f"prepare   taken out: {cutting.removals.said()}; removals.jsonl lists them")
+        sides = _sides(cutting.places, data)
+        made = _examples_of(run, data, _passages(cutting, sides, cleaned.titles), system)
+        counts = _write(run.work, sides, _passages(cutting, sides, cleaned.titles), made)
+    if removals.counts:
+        run.console.line(f"prepare   taken out: {removals.said()}; removals.jsonl lists them")
     facts = {
-        "documents": len(cutting.titles), "passages": len(spool.places), "removed": dict(cutting.removals.counts), **counts,
+        "documents": len(found), "passages": len(cutting.places), "removed": dict(removals.counts), **counts,
         "validation_documents": sorted({place.document for place in sides["validation"]}),
     }  # fmt: skip
     return style, system, facts | {"said": _said(facts, sides)}
-
-
-def _cut_all(run: Run, data: Data, spool: Spool, removals: Removals) -> Cutting:
-    """Every document's passages into the spool."""
-    manuscripts = documents(run.done["extract"])
-    total, done = sum(document.size for document in manuscripts), 0
-    cutting = Cutting({}, removals, Sample(data.seed))
-    length = measure(data.chunk.unit, run.recipe.base_model)
-    with run.console.bar("prepare") as bar, Cleaning(data.clean, removals, run.work) as cleaning:
-        for document in manuscripts:
-            bar(done, total, document.name)
-            splitter, number = Splitter(data.chunk, length, headings=not data.clean.headings), 0
-            cutting.titles[document.name], source = document.opened()
-            for texts in cleaning.document(document.name, source):
-                cutting.sample.add("\n\n".join(texts))
-                for cut in splitter.feed(texts):
-                    spool.add(document.name, number, cut)
-                    number += 1
-            for cut in splitter.end():
-                spool.add(document.name, number, cut)
-                number += 1
-            done += document.size
-    if not spool.places:
-        raise LorewrightError("cleaning left no text to train on", where=str(run.work), remedy="set what it took under data.clean to false")
-    return cutting
 
 
 def _sides(places: list[Place], data: Data) -> Sides:
@@ -93,10 +65,10 @@ def _sides(places: list[Place], data: Data) -> Sides:
     }
 
 
-def _passages(spool: Spool, sides: Sides, titles: dict[str, str]) -> Iterator[tuple[str, Passage]]:
+def _passages(cutting: Cutting, sides: Sides, titles: dict[str, str]) -> Iterator[tuple[str, Passage]]:
     """(side, passage) of all that are on one, in the order of the documents."""
     side_of = {(place.document, place.number): name for name, places in sides.items() for place in places}
-    for place, chapter, text in spool.read():
+    for place, chapter, text in cutting.read():
         side = side_of.get((place.document, place.number))
         if side:
             yield side, Passage(place.document, titles[place.document] or chapter, place.number, text)
