@@ -73,7 +73,9 @@ def make_plan(recipe: Recipe) -> Plan:
 
 def _extract(recipe: Recipe) -> Step:
     assert recipe.data
-    return Step("extract", "artifact", "core", (), asdict(recipe.data.extract), (), recipe.data.sources, ("documents", "documents.json"))
+    return Step(
+        "extract", "artifact", "core", (), asdict(recipe.data.extract), (), recipe.data.sources, ("documents", "documents.json"), version=2
+    )
 
 
 def _prepare(recipe: Recipe) -> Step:
@@ -88,7 +90,7 @@ def _prepare(recipe: Recipe) -> Step:
     outputs = ("training.jsonl", "validation.jsonl", "style.json")
     if not data.manuscripts:  # rows stand in files of any kind, and some formats render the chat template
         return Step("prepare", "artifact", "core", (), part, (), (*data.sources, *_template_files(recipe)), outputs)
-    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer, (*outputs, "removals.jsonl"), version=3)
+    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer, (*outputs, "removals.jsonl"), version=4)
 
 
 def _template_files(recipe: Recipe) -> tuple[str, ...]:

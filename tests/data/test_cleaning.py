@@ -11,6 +11,7 @@ import pytest
 from lorewright.data.blocks import blocks
 from lorewright.data.cleaning import Cleaning
 from lorewright.data.marks import without_marks
+from lorewright.data.matter_shapes import is_entry
 from lorewright.data.near_duplicates import resemblance
 from lorewright.data.removals import Removals
 from lorewright.recipe import Clean
@@ -111,6 +112,46 @@ def test_prose_under_such_a_heading_stays(tmp_path: Path, heading: str) -> None:
     kept, _, removals = cleaned(tmp_path, replace(ALL, headings=False), "\n\n".join([LINES[0], heading, *LINES[1:], "She left in 1987."]))
     assert [text for text in kept if text != heading] == [*LINES, "She left in 1987."]
     assert not removals.counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LINES[0]} {LINES[1]}\n\nDear Ada\n\nit has snowed\n\n{LINES[2]}\n\nCopyright © 2020 by A. N. Author",  # a story's own last line
+        f"Copyright in 1850 was a gentleman's promise, and broken like one.\n\n{LINES[0]}",
+        f"{LINES[0]} {LINES[1]}\n\n# Contents\n\nthree spoons\n\na bell without a tongue\n\nmy mother's gloves\n\n{LINES[2]}",  # a poem
+    ],
+)
+def test_no_prose_or_verse_is_taken_for_front_matter(text: str, tmp_path: Path) -> None:
+    kept, _, _ = cleaned(tmp_path, replace(ALL, headings=False), text)
+    assert kept == [part for part in text.split("\n\n") if not part.startswith("Copyright ©")]
+
+
+@pytest.mark.parametrize(
+    "line", ["Holm, Ada, 3, 12–14; letters of, 7; see also tar", "ice: and the sea, 4; in winter, 9", "cups. See tin", "T"]
+)
+def test_lines_of_an_index(line: str) -> None:
+    assert is_entry(line, "index")
+    assert not is_entry(f"She had {line}? He did not know.", "index")
+
+
+def test_a_line_of_numbers_without_end_takes_no_time() -> None:
+    assert not is_entry("a, " + ", ".join(map(str, range(50_000))) + " !", "index")
+
+
+def test_contents_leave_the_first_chapters_heading(tmp_path: Path) -> None:
+    text = f"# Contents\n\nThe Bell 5\n\nIce 17\n\nNotes\n\nIndex\n\n# The Bell\n\n{LINES[0]}\n\n# Ice\n\n{LINES[1]}"
+    assert cleaned(tmp_path, replace(ALL, headings=False), text)[0] == ["# The Bell", LINES[0], "# Ice", LINES[1]]
+
+
+def test_notes_in_parts_and_footnotes_go_with_their_marks(tmp_path: Path) -> None:
+    notes = "\n\n".join(
+        f"# {name}\n\n" + "\n\n".join(f"{n}. See the harbour rules, p. {n}." for n in range(1, 5)) for name in ("The Bell", "Ice")
+    )
+    text = f"{LINES[0]}[^a]\n\n{LINES[1]}\n\n[^a]: On lights.\n\n# Notes\n\n{notes}\n\n# About her\n\n{LINES[2]}"
+    kept, _, removals = cleaned(tmp_path, replace(ALL, headings=False), text)
+    assert kept == [LINES[0], LINES[1], "# About her", LINES[2]]
+    assert removals.counts == {"note mark": 1, "notes": 12}
 
 
 def test_a_story_about_copyright_stays(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ def cut(folder: Path, size: int, documents: int = 5) -> list[tuple[str, int, str
     with Cutting(CUTS, folder, size, documents) as cutting:
         for document in range(documents):
             cutting.begin(f"{document}.txt")
-            cutting.feed(["CHAPTER I", *STORY[: 8 * document]])
-            cutting.feed([STORY[0], "* * *", *STORY[8 * document :]])
+            cutting.feed("\n\n".join(["CHAPTER I", *STORY[: 8 * document]]))
+            cutting.feed("\n\n".join([STORY[0], "* * *", *STORY[8 * document :]]))
             cutting.feed(None)
         cutting.finish()
         return [(place.document, place.number, chapter, text) for place, chapter, text in cutting.read()]
@@ -42,7 +42,7 @@ def test_what_goes_wrong_in_a_helper_is_told(tmp_path: Path) -> None:
         Cutting(CUTS, tmp_path, door.MUCH, 2) as cutting,
     ):
         cutting.begin("a")
-        cutting.feed([b"no text"])  # type: ignore[list-item]
+        cutting.feed(b"no text")  # type: ignore[arg-type]
         cutting.finish()
     assert not multiprocessing.active_children()
 
@@ -53,5 +53,5 @@ def test_a_helper_that_dies_ends_the_run(tmp_path: Path) -> None:
         for helper in multiprocessing.active_children():
             helper.kill()
             helper.join()
-        cutting.feed(STORY)
+        cutting.feed("\n\n".join(STORY))
         cutting.finish()

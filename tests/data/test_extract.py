@@ -224,6 +224,16 @@ def test_what_an_earlier_run_made_is_taken_over(texts: Path, out: Path, tmp_path
     assert sorted(read) == ["new.epub", "old.epub"], "other settings, other documents"
 
 
+def test_what_older_readers_made_is_read_again(texts: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (texts / "a.html").write_text("<p>The ferry was late.</p>")
+    (before,) = run(texts, out)
+    (tmp_path / "later").mkdir()
+    assert run(texts, tmp_path / "later", earlier=(out,))[0].seconds == before.seconds, "taken over"
+    monkeypatch.setattr(door, "READERS", door.READERS + 1)
+    (tmp_path / "newer").mkdir()
+    assert run(texts, tmp_path / "newer", earlier=(out,))[0].asked != before.asked
+
+
 def test_a_full_disk_is_no_fault_of_the_documents(texts: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (texts / "a.txt").write_text(PROSE)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lorewright.data.clean import clean, paragraphs
 from lorewright.data.hold_out import Place, hold_out
 from lorewright.data.measure import Measure, measure
+from lorewright.data.sentences import sentences
 from lorewright.data.split import Cut, Splitter, split
 from lorewright.data.structure import SCENE_BREAK
 from lorewright.recipe import Chunk
@@ -157,3 +158,8 @@ def test_a_note_beside_a_novel_is_not_all_that_is_held_out() -> None:
     assert {place.document for place in validation} == {"novel", "note"}
     assert len(validation) == 10
     assert (len(training), training[-1].number) == (90, 89), "one passage is the gap"
+
+
+def test_no_sentence_ends_after_a_title_or_an_initial() -> None:
+    text = "I met Mr. Marrable and R. Ibbs by St. Paul's. It was he and I. Then we ate. “So,” said Mrs. Holm."
+    assert sentences(text) == ["I met Mr. Marrable and R. Ibbs by St. Paul's.", "It was he and I.", "Then we ate.", "“So,” said Mrs. Holm."]

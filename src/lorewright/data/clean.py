@@ -14,7 +14,8 @@ _PLAIN = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or
 _RARE = ("\xad", "\ufeff", "\u2028", "\u2029", *map(chr, range(0x80, 0xA0)))
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028]")
 _BREAK_LINE = re.compile(
-    r"\n[ \t]*(?:\*[ \t]*\*[ \t]*\*[* \t]*|-[ \t]*-[ \t]*-[- \t]*|_[ \t]*_[ \t]*_[_ \t]*|#|~[~ \t]*|⁂|[*•][ \t]*[•*][* •\t]*)[ \t]*(?=\n)"
+    r"\n[ \t]*(?:\*[ \t]*\*[ \t]*\*[* \t]*|-[ \t]*-[ \t]*-[- \t]*|_[ \t]*_[ \t]*_[_ \t]*|#(?:[ \t]*#){0,5}"
+    r"|~[~ \t]*|[⁂❦❧☙※§◆◇](?:[ \t]*[⁂❦❧☙※§◆◇]){0,4}|＊[＊ 　]*|[*•][ \t]*[•*][* •\t]*)[ \t]*(?=\n)"
 )
 _HEADING_LINE = re.compile(r"\n(#{1,6}[ \t]+[^\n]+)(?=\n)")
 _TRAILING = re.compile(r"(?<![ \t])[ \t]++\n")
@@ -39,10 +40,10 @@ def clean(text: str, odd: bool | None = None) -> str:
         if " \n" not in text:
             break
         text = text.replace(" \n", "\n")
-    if " \n" in text or "\t\n" in text:
+    if " \n" in text or ("\t" in text and "\t\n" in text):
         text = _TRAILING.sub("\n", text)
     text = _BREAK_LINE.sub(f"\n\n{SCENE_BREAK}\n", text)
-    if "\n#" in text:
+    if "#" in text:
         text = _HEADING_LINE.sub(r"\n\n\1\n", text)
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")

@@ -10,6 +10,7 @@ from lorewright.data.cleaning import Cleaning
 from lorewright.data.cutting import Cutting
 from lorewright.data.documents import Document
 from lorewright.data.removals import Removals
+from lorewright.data.split import GAP
 from lorewright.data.spool import Sample
 from lorewright.recipe import Data
 
@@ -34,8 +35,10 @@ def clean_and_cut(
             cleaned.titles[document.name], source = document.opened()
             cutting.begin(document.name)
             for texts in cleaning.document(document.name, source):
-                cleaned.sample.add("\n\n".join(texts))
-                cutting.feed(texts)
+                joined = GAP.join(texts)
+                cleaned.sample.add(joined)
+                if texts:
+                    cutting.feed(joined)
             cutting.feed(None)
             done += document.size
     cutting.finish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ import numpy as np
 from lorewright.data.blocks import blocks
 from lorewright.data.clean import clean, controls, odd_signs, paragraphs
 from lorewright.data.duplicates import LONG, Seen, keys_of, settled
-from lorewright.data.marks import without_marks
+from lorewright.data.marks import without_marks, without_note_marks
 from lorewright.data.matter import Matter, Numbered
 from lorewright.data.near_duplicates import NearDuplicates
 from lorewright.data.removals import Removals
@@ -48,18 +48,13 @@ class Cleaning:
         if self._near:
             self._near.store.close()
 
-    def document(self, name: str, source: str | Path, read: Callable[[int], None] = lambda signs: None) -> Iterator[list[str]]:
-        """The document's paragraphs, headings and scene breaks that stay, a list for every block.
-
-        source: its text, or the file with it. read: told how many signs have been read.
-        """
+    def document(self, name: str, source: str | Path) -> Iterator[list[str]]:
+        """The document's paragraphs, headings and scene breaks that stay, a list for every block. source: its text, or the file with it."""
         self._names.append(name)
         number = 0
         matter = Matter(lambda at, kind, text: self.removals.add(name, at, kind, text)) if self.settings.front_matter else None
         for block in blocks(source):
-            read(len(block))
-            texts = self._texts(name, block, number)
-            items = list(enumerate(texts, number + 1))
+            items = list(enumerate(self._texts(name, block, number), number + 1))
             number += len(items)
             yield self._unrepeated(name, matter.feed(items) if matter else items)
         if matter:
@@ -71,6 +66,8 @@ class Cleaning:
         if gone:
             self.removals.add(name, number + 1, "control", repr(gone[:20])[1:-1], times=len(gone))
         text = clean(block, odd)
+        if self.settings.front_matter and "[^" in text:  # the notes go, and so do the marks that lead to them
+            text = without_note_marks(text, lambda before, mark: self.removals.add(name, number + before + 1, "note mark", mark))
         if self.settings.marks:
             text = without_marks(text, lambda before, mark: self.removals.add(name, number + before + 1, "mark", mark))
         return paragraphs(text)
@@ -87,16 +84,16 @@ class Cleaning:
         """The paragraphs that stood nowhere before."""
         if not items:
             return items
-        raw = [text.encode() for _, text in items]
-        long = np.array([len(one) >= LONG for one in raw])
+        texts = [text for _, text in items]
+        long = np.array([len(text) >= LONG or (3 * len(text) >= LONG and len(text.encode()) >= LONG) for text in texts])
         first = (len(self._names) - 1) * NUMBERS
         places = np.array([first + number for number, _ in items], np.int64)
-        same = self._seen.before(keys_of(raw), places) if self.settings.duplicates else np.full(len(raw), -1, np.int64)
-        near = np.full(len(raw), -1, np.int64)
+        same = self._seen.before(keys_of(texts), places) if self.settings.duplicates else np.full(len(texts), -1, np.int64)
+        near = np.full(len(texts), -1, np.int64)
         if self._near:
             asked = np.flatnonzero(long & (same < 0))
             self._near_places.extend(places[asked].tolist())
-            near[asked] = [self._near_places[at] if at >= 0 else -1 for at in self._near.find([raw[at] for at in asked])]
+            near[asked] = [self._near_places[at] if at >= 0 else -1 for at in self._near.find([texts[at].encode() for at in asked])]
         gone = settled(np.maximum(same, near), long)
         if (gone < 0).all():
             return items

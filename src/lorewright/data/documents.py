@@ -15,6 +15,11 @@ from lorewright.data.front_matter import split_front_matter
 _UNDERLINED = re.compile(
     r"^(?=\S)(.*[^\s.!?…,;:\"'”’»])[ \t]*\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE
 )  # a sentence over a rule is a scene's end
+_GLUED = re.compile(r"(?:\A|(?<=\n\n))(#{1,6})(?=[A-Z0-9][^#\n]{0,80}(?:\n\n|\Z))")  # `#Chapter One`, as many type it
+_NAMED = re.compile(r"^(#{1,6} [^\n]*?)[ \t#]*\{[#.][^{}\n]*\}[ \t]*$", re.MULTILINE)
+_PICTURE = re.compile(r"!\[[^\]\n]{0,300}\]\([^()\n]{1,500}\)")
+_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\((?!#)[^()\s]{1,500}(?: \"[^\"\n]*\")?\)")
+_BREAK_TAG = re.compile(r"<br ?/?>[ \t]*\n?", re.IGNORECASE)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _ESCAPED = re.compile(r"^\\(?=#{1,6} )", re.MULTILINE)
 
@@ -37,10 +42,18 @@ class Document:
         if self.file.suffix != ".md":
             return self._title, self.file
         text = self.file.read_text(encoding="utf-8")
-        _, rest, problem = split_front_matter(text)
-        body = _UNDERLINED.sub(r"# \1", text if problem else rest)
+        front, rest, problem = split_front_matter(text)
+        body = _plain(_UNDERLINED.sub(r"# \1", text if problem else rest))
         first = _HEADING.search(body)
-        return self._title or (first[1].strip() if first else ""), _ESCAPED.sub("", body)
+        return self._title or front.title or (first[1].strip() if first else ""), _ESCAPED.sub("", body)
+
+
+def _plain(text: str) -> str:
+    """Markdown whose links are their words and whose headings stand as every reader writes them; pictures are no text."""
+    text = _NAMED.sub(r"\1", _GLUED.sub(r"\1 ", text))
+    if "](" in text:
+        text = _LINK.sub(r"\1", _PICTURE.sub("", text))
+    return _BREAK_TAG.sub("\n", text) if "<br" in text.lower() else text
 
 
 def documents(folder: Path) -> list[Document]:

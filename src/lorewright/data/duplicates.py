@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +55,6 @@ def settled(found: Values, long: npt.NDArray[np.bool_]) -> Values:
     return np.where(repeated[after] & repeated[before], found, -1)
 
 
-def keys_of(texts: Sequence[bytes]) -> Keys:
-    """A 64-bit value of each text."""
-    return np.frombuffer(b"".join(blake2b(text, digest_size=8).digest() for text in texts), np.uint64)
+def keys_of(texts: Sequence[str]) -> Keys:
+    """A 64-bit value of each text, good for this process only."""
+    return np.fromiter(map(hash, texts), np.int64, len(texts)).view(np.uint64)

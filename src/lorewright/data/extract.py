@@ -36,6 +36,7 @@ PACKAGES = str(Path(__file__).resolve().parents[2])
 # A reader needs one thread; native libraries would reserve address space for every core.
 MODEST = {"MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "2", "TOKIO_WORKER_THREADS": "2", "OMP_NUM_THREADS": "2", "PYTHONPATH": PACKAGES}
 MOST_WORKERS = 8
+READERS = 2  # raised when readers give other text: what older ones made is then not taken over
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -106,7 +107,7 @@ def _jobs(sources: Sequence[str]) -> Iterator[Job]:
 def _one(job: Job, work: Work, known: dict[tuple[str, str], tuple[Path, Entry]], stopped: threading.Event) -> tuple[Entry, bool]:
     """The file's entry, and whether it is new to the folder's record."""
     begun = time.monotonic()
-    asked = {key: getattr(work.settings, key) for key in ("engine", "device", "min_length")}
+    asked = {key: getattr(work.settings, key) for key in ("engine", "device", "min_length")} | {"readers": READERS}
     entry = Entry(job.name, str(job.file), "", asked, "", 0.0)
     try:
         with open(job.file, "rb") as opened:

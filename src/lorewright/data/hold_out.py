@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BOUNDARIES = ("chapter", "scene", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a passage stands. document: its name. number: the how-manieth of it. size: signs. length: in the chunk's unit.
 
     begin, end: the signs of the document it covers, what it repeats of the passage before included. opens: `chapter` or `scene`

@@ -17,6 +17,7 @@ _BRACKETED = re.compile(
     r"[^\[\]]{0,1000}\][ \t]*"
 )
 _BARE = re.compile(r"\b(?:TODO|FIXME|XXX)(?:\([^()\n]{0,40}\))?:[^\n]*?(?:[.!?…](?=\s|$)[ \t]*|(?=\n)|$)|^(?:TODO|FIXME)$", re.MULTILINE)
+_NOTE_MARK = re.compile(r"(?<=\S)\[\^[^\]\s]{1,40}\](?!:)")
 _TRACKED = re.compile(
     r"\{--(?P<gone>.{0,5000}?)--\}|\{>>(?P<said>.{0,5000}?)<<\}|\{~~(?P<old>.{0,5000}?)~>(?P<new>.{0,5000}?)~~\}"
     r"|\{\+\+(?P<added>.{0,5000}?)\+\+\}|\{==(?P<shown>.{0,5000}?)==\}",
@@ -29,7 +30,7 @@ def without_marks(text: str, told: Told) -> str:
 
     text: cleaned. told: called for every mark that was taken out.
     """
-    if "<!--" in text:
+    if "<" in text and "<!--" in text:
         text = _taken(_COMMENT, text, told)
     if "[" in text:
         text = _taken(_BRACKETED, text, told)
@@ -38,6 +39,11 @@ def without_marks(text: str, told: Told) -> str:
     if any(word in text for word in _BARE_WORDS):
         text = _taken(_BARE, text, told)
     return text
+
+
+def without_note_marks(text: str, told: Told) -> str:
+    """The text without Markdown's marks of footnotes, `[^1]`; the notes themselves keep theirs."""
+    return _taken(_NOTE_MARK, text, told)
 
 
 def _taken(pattern: re.Pattern[str], text: str, told: Told) -> str:

@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from lorewright.data.structure import SCENE_BREAK, heading
+from lorewright.data.matter_shapes import TITLE, by_shape, is_entry, is_prose, is_rights, is_stray, leads, level, lines_of
+from lorewright.data.structure import heading
 
 Numbered = tuple[int, str]  # (a paragraph's number in the document, its text)
 Told = Callable[[int, str, str], None]  # (number, kind, text)
 
 HEAD = 60  # paragraphs in which a copyright page is looked for
 MOST = 20_000  # paragraphs of a section that are held back to be judged
-_SPEECH = re.compile('[“”«»„「]|"')
-_TITLES = {
-    "contents": r"(?:table of )?contents|inhalt(?:sverzeichnis)?|table des mati[eè]res|[ií]ndice general|sommario|содержание|оглавление"
-    r"|目\s*[录錄次]",
-    "figures": r"(?:list of )?(?:figures|illustrations|tables|maps|plates)|abbildungsverzeichnis|插图目录",
-    "notes": r"(?:end|foot)?notes|notes (?:and|&) references|notes to the text|anmerkungen|notas|примечания|注[释釋]|註釋",
-    "bibliography": r"(?:select(?:ed)? )?bibliography|references|works cited|sources|further reading|literatur(?:verzeichnis)?"
-    r"|bibliographie|bibliograf[ií]a|参考文献",
-    "index": r"(?:general |subject |name )?index|index of (?:names|subjects|persons|places)|register|sachregister|索引",
-    "copyright": r"copyright(?: page| notice)?|imprint|colophon|impressum|版权(?:页|信息)?",
-}
-_TITLE = re.compile(f"(?:{'|'.join(f'(?P<{kind}>{words})' for kind, words in _TITLES.items())})[.:]?", re.IGNORECASE)
-_PAGES = r"\d{1,4}(?:[ ]?[-–][ ]?\d{1,4})?n?(?:, ?\d{1,4}(?:[ ]?[-–][ ]?\d{1,4})?n?)*"
-_LEADERS = re.compile(r".{1,120}?(?:\.{4,}|(?:[.·…] ){3,}|…{2,})[ .·]*(?:\d{1,4}|[ivxlc]{1,7})")
-_ENTRY = {
-    "contents": re.compile(r".{1,120}?[\s.·…](?:\d{1,4}|[ivxlc]{1,7})"),
-    "figures": re.compile(r"(?i:fig(?:ure)?|table|map|plate|illustration)s?\.? ?\d.{0,300}|.{1,160}?[\s.·…]\d{1,4}"),
-    "notes": re.compile(r"(?:\[\^?\w{1,6}\]:?|\d{1,4}[.):]?|[*†‡§]{1,3})\s.{1,8000}", re.DOTALL),
-    "bibliography": re.compile(r"(?:\[\d+\] ?)?[^\n]{1,120}?[.,:] [^\n]{0,300}?\b(?:1[4-9]|20)\d\d[a-z]?\b.{0,600}", re.DOTALL),
-    "index": re.compile(
-        rf"[^.!?;\n]{{1,90}},? {_PAGES}(?:; [^.!?;\n]{{1,90}},? {_PAGES})*[.;]?|[A-Z]"
-        r"|[^.!?\n]{1,60}[.,;] [Ss]ee (?:also )?[^.!?\n]{1,80}\.?"
-    ),
-    "copyright": re.compile(
-        r"(?:copyright\b|©|\(c\) ?\d{4}).{0,200}\b(?:1[5-9]|20)\d\d\b.{0,400}"
-        r"|(?:all rights reserved|no part of this (?:book|publication|work))\b.{0,800}"
-        r"|.{0,80}\be?ISBN(?:-1[03])?[: ]*[\dX -]{10,20}.{0,200}|.{0,120}\blibrary of congress (?:control|catalog).{0,300}"
-        r"|this (?:book )?is a work of fiction\. .{0,800}|版权所有.{0,200}",
-        re.IGNORECASE | re.DOTALL,
-    ),
-}  # fmt: skip
-_ENDED = re.compile(r"[.!?…:。！？][\"”’'»)」』]*\Z")
+PROSE = 200  # characters; a whole paragraph of so many shows that the book's text has begun
+LONG = {"notes": 3, "bibliography": 3, "index": 2}  # how many paragraphs of prose in a row end such a section
 
 
 @dataclass
@@ -57,6 +27,7 @@ class Matter:
 
     told: Told
     _begun: bool = False
+    _text_begun: bool = False
     _kind: str = ""
     _held: list[Numbered] = field(default_factory=list)
 
@@ -68,10 +39,11 @@ class Matter:
             paragraphs, self._held, self._begun = self._head(self._held), [], True
         kept: list[Numbered] = []
         for item in paragraphs:
-            if self._kind or len(item[1]) <= 60 or "\n" in item[1] or "...." in item[1]:
+            if self._kind or item[1].startswith("[^") or len(item[1]) <= 60 or "\n" in item[1] or "...." in item[1]:
                 kept += self._one(item)
             else:
                 kept.append(item)
+                self._text_begun = self._text_begun or (len(item[1]) >= PROSE and is_prose(item[1], ""))
         return kept
 
     def end(self) -> list[Numbered]:
@@ -85,100 +57,77 @@ class Matter:
     def _one(self, item: Numbered) -> list[Numbered]:
         number, text = item
         title = text if len(text) <= 60 else ""
-        named = _TITLE.fullmatch(heading(title) or title) if title else None
-        if named:
+        named = TITLE.fullmatch((heading(title) or title).strip("*_")) if title else None
+        if named and not (self._kind == "contents" and not level(text)):  # contents name the notes and the index too
             released = self._judged()
             self._kind, self._held = str(named.lastgroup), [item]
             return released
         if self._kind:
+            if 0 < level(text) <= (level(self._held[0][1]) or 6) and not leads(text):
+                return self._next_part(item)
             self._held.append(item)
-            over = 0 < _level(text) <= (_level(self._held[0][1]) or 6) or len(self._held) > MOST or self._prose_again()
-            return self._judged() if over else []
-        kind = _by_shape(text)
+            return self._judged() if len(self._held) > MOST or self._prose_again() else []
+        kind = by_shape(text)
         if kind:
             self.told(number, kind, text)
             return []
         return [item]
 
+    def _next_part(self, item: Numbered) -> list[Numbered]:
+        """Another heading stands in a section. What is under it may be more of the same, such as the next chapter's notes."""
+        kind, held = self._kind, len(self._held)
+        if kind in LONG and all(heading(text) for _, text in self._held):
+            self._held.append(item)
+            return []
+        released = self._judged()
+        if kind not in LONG or len(released) == held:
+            return released + self._one(item)
+        self._kind, self._held = kind, [item]
+        return released
+
     def _prose_again(self) -> bool:
         """Whether the book's text has begun again under the section's heading."""
-        last = self._held[-3:] if self._kind in ("notes", "bibliography") else self._held[-1:]
-        return len(last) < len(self._held) and all(_is_prose(text, self._kind) for _, text in last)
+        last = self._held[-LONG.get(self._kind, 1) :]
+        return len(last) < len(self._held) and all(is_prose(text, self._kind) for _, text in last)
 
     def _judged(self) -> list[Numbered]:
         """What stays of the section held: all after its last entry, or everything when too few of it are entries."""
         held, kind, self._held, self._kind = self._held, self._kind, [], ""
         if not kind:
             return held
-        entries = [bool(at) and _is_entry(text, kind) for at, (_, text) in enumerate(held)]
+        entries = [bool(at) and (is_entry(text, kind) or (kind in LONG and text[0].islower())) for at, (_, text) in enumerate(held)]
         stop = max((at for at, entry in enumerate(entries) if entry), default=0)
         if kind == "contents":  # the last heading before the text is the text's own
-            heads = [at for at in range(1, stop + 1) if heading(held[at][1]) and not _ENTRY[kind].fullmatch(held[at][1])]
+            heads = [at for at in range(1, stop + 1) if heading(held[at][1]) and not leads(held[at][1])]
             stop = heads[-1] - 1 if heads and stop < len(held) - 1 else stop
         least = {"copyright": 1, "contents": 2}.get(kind, 3)
-        count = sum(_lines_of(text) for (_, text), entry in zip(held[: stop + 1], entries, strict=False) if entry)
-        if sum(entries[: stop + 1]) * 10 < stop * 7 or count < least:
+        count = sum(lines_of(text) for (_, text), entry in zip(held[: stop + 1], entries, strict=False) if entry)
+        if sum(entries[: stop + 1]) * 10 < stop * 7 or count < least or not self._leads_somewhere(kind, held[1 : stop + 1]):
             return held
         for number, text in held[: stop + 1]:
             self.told(number, kind, text)
         return held[stop + 1 :]
 
+    def _leads_somewhere(self, kind: str, held: Sequence[Numbered]) -> bool:
+        """Contents among the book's text lead to pages or chapters; short lines alone may be verse that bears that name."""
+        if kind != "contents" or not self._text_begun:
+            return True
+        lines = [line for _, text in held for line in text.split("\n")]
+        return sum(leads(line) or bool(heading(line)) for line in lines) * 2 >= len(lines)
+
     def _head(self, items: list[Numbered]) -> list[Numbered]:
         """A document's first paragraphs without copyright page, and without the title page before one."""
         first = items[:HEAD]
-        rights = [at for at, (_, text) in enumerate(first) if _is_rights(text)]
+        rights = [at for at, (_, text) in enumerate(first) if is_rights(text)]
         if not rights:
             return items
         kept = []
+        after = max((at + 1 for at in range(rights[-1]) if at not in rights and is_prose(first[at][1], "copyright")), default=0)
         for at, (number, text) in enumerate(items):
             if at in rights:
                 self.told(number, "copyright", text)
-            elif at < rights[-1] and _is_stray(text):
+            elif after <= at < rights[-1] and is_stray(text):
                 self.told(number, "title page" if at < rights[0] else "copyright", text)
             else:
                 kept.append((number, text))
         return kept
-
-
-def _level(text: str) -> int:
-    """Of a Markdown heading, 1 to 6; 0 for other text. A section without one ends with any."""
-    return len(text) - len(text.lstrip("#")) if text.startswith("#") else 0
-
-
-def _lines_of(text: str) -> int:
-    return text.count("\n") + 1
-
-
-def _is_rights(text: str) -> bool:
-    return len(text) < 2500 and not _SPEECH.search(text) and bool(_ENTRY["copyright"].match(text))
-
-
-def _is_stray(text: str) -> bool:
-    """A short line that is no sentence and no heading of the book's structure."""
-    return len(text.split()) <= 15 and not _ENDED.search(text) and not heading(text) and text != SCENE_BREAK and not _SPEECH.search(text)
-
-
-def _is_entry(text: str, kind: str) -> bool:
-    if kind == "contents" and (heading(text) or _is_short(text)):
-        return True
-    lines = [text] if kind in ("notes", "bibliography", "copyright") else text.split("\n")
-    return sum(bool(_ENTRY[kind].fullmatch(line.strip())) for line in lines) * 10 >= len(lines) * 8
-
-
-def _is_short(text: str) -> bool:
-    return all(len(line.split()) <= 10 and not _ENDED.search(line) and not _SPEECH.search(line) for line in text.split("\n"))
-
-
-def _is_prose(text: str, kind: str) -> bool:
-    return len(text) >= 60 and bool(_ENDED.search(text)) and not _is_entry(text, kind)
-
-
-def _by_shape(text: str) -> str:
-    """Contents and index need no heading to be known: lines that lead to a page by dots, and many lines that end in pages."""
-    if "...." not in text and ". . ." not in text and text.count("\n") < 7:
-        return ""
-    lines = text.split("\n")
-    if all(_LEADERS.fullmatch(line.strip()) for line in lines):
-        return "contents"
-    matching = sum(bool(_ENTRY["index"].fullmatch(line.strip())) for line in lines)
-    return "index" if len(lines) >= 8 and matching * 10 >= len(lines) * 9 else ""

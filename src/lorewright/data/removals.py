@@ -17,6 +17,7 @@ KINDS = {  # kind -> (one, several), as the summary line names them
     "notes": ("note", "notes"),
     "bibliography": ("bibliography entry", "bibliography entries"),
     "index": ("index paragraph", "index paragraphs"),
+    "note mark": ("note mark", "note marks"),
     "mark": ("editing mark", "editing marks"),
     "control": ("control character", "control characters"),
     "duplicate": ("duplicate", "duplicates"),

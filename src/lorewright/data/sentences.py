@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from lorewright.data.measure import Measure
 
 Part = tuple[str, str, int]  # (what joins it to the part before, text, length)
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?…][\"”’'»)])\s+|(?<=[.!?…])\s+(?=[\"“‘'«(]?[A-ZÀ-ÖØ-ÞА-Я0-9\u2e80-\U0003ffff])|(?<=[。！？][」』”’）])|(?<=[。！？])(?![」』”’）。！？…])"
-    r"|(?<=[।॥؟۔])\s*|(?<=\n)"
+_SHORT = "Mr|Mrs|Ms|Dr|St|Prof|Capt|Col|Lt|Sgt|Mme|Rev"
+# No sentence ends after one of these, or after an initial (I. is the end of one more often).
+_NOT_AN_END = re.compile(rf"(?:\b(?:{_SHORT})|(?:(?<=[^\w.])|\A)[A-HJ-Z])\.\Z")
+_LONGEST = 8  # signs of such a word and what stands before it
+# Each way begins with the sign that ends a sentence, which is quick to look for; the group is the space after it.
+_END = re.compile(
+    r"[.!?…](?:[\"”’'»)](\s+)|(\s+)(?=[\"“‘'«(]?[A-ZÀ-ÖØ-ÞА-Я0-9\u2e80-\U0003ffff]))"
+    r"|[。！？](?:[」』”’）]|(?![」』”’）。！？…]))|[।॥؟۔](\s*)|\n"
 )
 _WORD = re.compile(r"\s*\S+")
 _GLUE = "\u200d\ufe0f\ufe0e"
@@ -19,7 +24,21 @@ _GLUE = "\u200d\ufe0f\ufe0e"
 
 def sentences(text: str) -> list[str]:
     """Sentences of a paragraph, closing quotes kept with the sentence they end."""
-    return [part for part in _SENTENCE_END.split(text) if part.strip()]
+    starts, ends = [0], []
+    for start, end in _gaps(text):
+        ends.append(start)
+        starts.append(end)
+    return [part for start, end in zip(starts, [*ends, len(text)], strict=True) if (part := text[start:end]).strip()]
+
+
+def _gaps(text: str, low: int = 0) -> Iterator[tuple[int, int]]:
+    """(start, end) of what stands between two sentences, often one space, from low on."""
+    for match in _END.finditer(text, max(0, low - 2)):
+        end, group = match.end(), match.lastindex
+        start = match.start(group) if group else end
+        short = group == 2 and text[start - 1] == "." and _NOT_AN_END.search(text, max(0, start - _LONGEST), start)
+        if start >= low and (not short or "\n" in text[start:end]):
+            yield start, end
 
 
 def parts(paragraph: str, most: int, measure: Measure) -> list[Part]:
@@ -27,7 +46,7 @@ def parts(paragraph: str, most: int, measure: Measure) -> list[Part]:
 
     Joined again with what stands between them they are the paragraph, but for space at its ends.
     """
-    found = [(gap, text) for gap, text in _with_gaps(paragraph, _SENTENCE_END)]
+    found = [(gap, text) for gap, text in _with_gaps(paragraph)]
     return [part for gap, text, length in _measured(found, measure) for part in _fitting(gap, text, length, most, measure)]
 
 
@@ -67,17 +86,17 @@ def _measured(pieces: list[tuple[str, str]], measure: Measure) -> list[Part]:
     return [(gap, text, length) for (gap, text), length in zip(pieces, lengths, strict=True)]
 
 
-def _with_gaps(text: str, ends: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+def _with_gaps(text: str) -> Iterator[tuple[str, str]]:
     """(gap before, sentence) of a text without space at its ends."""
     gap, at = "", 0
-    for match in ends.finditer(text):
-        if text[at : match.start()].strip():
-            part = text[at : match.start()]
+    for start, end in _gaps(text):
+        part = text[at:start]
+        if part.strip():
             yield gap + part[: len(part) - len(part.lstrip())], part.strip()
-            gap = part[len(part.rstrip()) :] + match[0]
+            gap = part[len(part.rstrip()) :] + text[start:end]
         else:
-            gap += text[at : match.start()] + match[0]
-        at = match.end()
+            gap += text[at:end]
+        at = end
     if text[at:].strip():
         part = text[at:]
         yield gap + part[: len(part) - len(part.lstrip())], part.strip()
@@ -89,6 +108,6 @@ def endings(text: str, first: int, signs: int) -> list[str]:
     first: none begins before this sign. signs: no longer ending is of interest.
     """
     low = max(first, len(text) - signs - 1)
-    starts = [match.end() for match in _SENTENCE_END.finditer(text, low)]
+    starts = [end for _, end in _gaps(text, low)]
     ends = [text[start:].strip() for start in reversed(starts)]
     return list(dict.fromkeys(end for end in ends if end))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import NamedTuple
 
 from lorewright.data.clean import paragraphs
 from lorewright.data.measure import Measure, as_measure
@@ -18,8 +19,7 @@ GAP = "\n\n"
 HEADING = 200  # signs; nothing longer is one
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A paragraph or a part of one, or a boundary. gap: what joins it to the piece before. at: signs of the document before it.
 
     opens: for a boundary, `chapter` or `scene`; its text is then a scene break. chapter: that chapter's heading.
@@ -36,8 +36,7 @@ class Piece:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """A passage: its text, its length in the chunk's unit (never below the true one), and where it stood.
 
     begin, end: the signs of the document it covers, what it repeats included. opens: what begins with it, a `chapter`, a
@@ -128,7 +127,11 @@ class Splitter:
 
     def _sums(self, pieces: list[Piece]) -> list[int]:
         """How long the first, the first two … pieces are together."""
-        return list(accumulate([piece.length for piece in pieces[:1]] + [self._cost(piece) for piece in pieces[1:]]))
+        blank, joint = self._blank, self.measure.joint
+        costs = [piece.length + (blank if piece.gap == GAP else joint(piece.gap)) for piece in pieces]
+        if costs:
+            costs[0] = pieces[0].length
+        return list(accumulate(costs))
 
     def _fitting(self) -> int:
         """How many pieces make the fullest passage; one that ends with a paragraph and is not much shorter is better."""

@@ -24,11 +24,18 @@ _PLAIN = re.compile(
 )
 
 
+_OPENINGS = frozenset(word.lower() for word in re.findall(r"\b\w\w", f"{_DIVISIONS}|prologue|epilogue|interlude".replace("[ií]", "i")))
+_SIGNS = frozenset("#*_第제장 0123456789")
+
+
 def heading(paragraph: str) -> str:
     """The title, when a paragraph is a heading: Markdown's `# Title`, or a line such as `CHAPTER IV` or `第三章 雨`; else ""."""
-    if paragraph.startswith("#"):
+    if paragraph[:1] not in _SIGNS and paragraph[:2].lower() not in _OPENINGS:
+        return ""
+    if paragraph.startswith("#") and not paragraph.startswith("# #"):
         match = _MARKDOWN.match(paragraph)
         return match[1] if match and len(paragraph) <= 2 * LONGEST and "\n" not in paragraph else ""
-    if len(paragraph) > LONGEST:
+    if not paragraph or len(paragraph) > LONGEST:
         return ""
-    return paragraph if _PLAIN.fullmatch(paragraph) else ""
+    bare = paragraph.strip("*_") if paragraph[0] in "*_" else paragraph
+    return bare if _PLAIN.fullmatch(bare) else ""

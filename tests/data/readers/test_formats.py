@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from lorewright.data.readers import engines, layout
 from lorewright.data.readers.kind import kind_of
 from lorewright.data.readers.library import read_library
-from lorewright.data.readers.plain import plain_docx, plain_epub, plain_pdf
+from lorewright.data.readers.plain import plain_epub, plain_pdf
 from lorewright.data.readers.refusal import UnreadableError
 from lorewright.data.readers.sections import read_sections
 from lorewright.data.readers.web import read_html
+from lorewright.data.readers.word import read_word
 from lorewright.data.readers.worker import main
 from tests.documents import PROSE, chapter, docx, epub, pdf
 
@@ -44,6 +45,25 @@ def test_a_page_gives_its_article_only(tmp_path: Path) -> None:
     assert (reading.title, reading.text) == ("The Ferry", f"# Late\n\n{PROSE}\n")
 
 
+def test_a_saved_page_gives_its_text_without_what_the_site_puts_around_it(tmp_path: Path) -> None:
+    page = tmp_path / "saved.html"
+    page.write_text(
+        f"<body><header class='site'>Quay News</header><div class='cookie-banner'>Accept all</div><div class='post'><h1>Late</h1><p>{PROSE}"
+        f"<sup><a href='#n'>[1]</a></sup></p><figure><img src='x'><figcaption>A ferry.</figcaption></figure><p>{PROSE[:60]}.</p>"
+        "<table><tr><td>one</td><td>two</td></tr></table><p id='related-by-marriage'>She was.</p><ol class='footnotes'><li>A note.</li></ol></div>"
+        "<div class='related'><ul><li>Other news</li></ul></div><div id='comments'>Nice post!</div></body>"
+    )
+    reading = read_html(page)
+    assert reading.text == f"# Late\n\n{PROSE}\n\n{PROSE[:60]}.\n\none two\n\nShe was.\n"
+    assert reading.removed == {"parts beside the article": 6, "notes and marks": 0}
+
+
+def test_an_article_in_a_box_of_any_name_stays(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(f"<body><div class='comments'><p>{PROSE}</p></div><p>And then.</p></body>")
+    assert read_html(page).text == f"{PROSE}\n\nAnd then.\n"
+
+
 def test_a_page_in_another_encoding_is_read_as_it_says(tmp_path: Path) -> None:
     page = tmp_path / "old.htm"
     page.write_bytes("<html><head><meta charset='iso-8859-1'></head><body><p>caf\xe9 \x01at night</p></body></html>".encode("latin-1"))
@@ -54,7 +74,7 @@ def test_a_page_in_another_encoding_is_read_as_it_says(tmp_path: Path) -> None:
 @pytest.mark.req("S1")
 def test_word_documents_keep_headings_in_both_engines(tmp_path: Path) -> None:
     file = docx(tmp_path / "a.docx", [("Heading1", "Late"), ("Normal", PROSE), ("Normal", "* * *"), ("Normal", "The end.")])
-    for reading in (read_library(file, "docx"), plain_docx(file)):
+    for reading in (read_library(file, "docx"), read_word(file)):
         blocks = reading.text.strip().split("\n\n")
         assert (blocks[0], blocks[1], blocks[-1]) == ("# Late", PROSE, "The end.")
 

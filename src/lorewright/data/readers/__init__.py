@@ -47,4 +47,8 @@ def _light(kind: str) -> list[tuple[str, Reader]]:
         from lorewright.data.readers.sections import read_sections
 
         return [("json", read_sections)]
-    return [("library", library), ("plain", plain.plain_docx)] if kind == "docx" else [("library", library)]
+    if kind == "docx":
+        from lorewright.data.readers.word import read_word
+
+        return [("word", read_word), ("library", library)]
+    return [("library", library)]

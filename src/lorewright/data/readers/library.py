@@ -1,4 +1,4 @@
-"""Word, OpenDocument, RTF and other formats, through the extraction library (kreuzberg)."""
+"""OpenDocument, RTF and other formats, through the extraction library (kreuzberg)."""
 
 from __future__ import annotations
 

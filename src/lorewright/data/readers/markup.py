@@ -137,7 +137,7 @@ class Writer:
         pieces = [element.text or ""]
         for child in element:
             pieces += [self._inline(child, alone=False), child.tail or ""]
-        return "".join(pieces)
+        return f" {''.join(pieces)} " if name in ("td", "th") else "".join(pieces)
 
 
 def _name(element: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 from operator import attrgetter
 
@@ -14,6 +15,7 @@ LINES = 5  # on either side, at least
 NARROW = 0.2  # of the text's width a column has at least
 
 
+_PAGE = re.compile(r"[\d,.–-]+|[ivxlc]{1,7}|[.·…]+", re.IGNORECASE)
 Gap = tuple[float, float]
 
 
@@ -107,9 +109,15 @@ def _beside(words: list[Word], gap: Gap) -> bool:
     """Whether enough lines stand on both sides, next to each other."""
     left = {round(word.y) for word in words if word.x1 <= gap[0] + BIN}
     right = {round(word.y) for word in words if word.x0 >= gap[1] - BIN}
-    if len(left) < LINES or len(right) < LINES:
+    if len(left) < LINES or len(right) < LINES or not _reads(words, gap):
         return False
     return min(max(left), max(right)) - max(min(left), min(right)) > 0.2 * (max(left | right) - min(left | right))
+
+
+def _reads(words: list[Word], gap: Gap) -> bool:
+    """Whether there is text on the right, and not only the pages that contents lead to."""
+    beyond = [word for word in words if word.x0 >= gap[1] - BIN]
+    return sum(bool(_PAGE.fullmatch(word.text)) for word in beyond) < 0.8 * len(beyond)
 
 
 def _sides(words: list[Word], gap: Gap) -> tuple[list[Word], list[Word], list[Word]]:

@@ -11,6 +11,7 @@ OUTER = 3  # lines from the top and from the foot that may be running heads
 _NUMBER = re.compile(r"[-–—•|\[( ]*(?:page |p\. ?|seite )?(?:\d{1,4}|[ivxlcdm]{1,7})(?:(?: of | ?/ ?)\d{1,4})?[-–—•|\]). ]*", re.IGNORECASE)
 _NOTE = re.compile(r"^(?:\d{1,3}|[*†‡§¶]+)(?:[.)\]]|\b|(?=\D))")
 SMALLER = 0.93  # times the body's type: a footnote's
+MOSTLY = 0.25  # of a page's text is in the body's type at least where it has footnotes
 
 
 def drop_furniture(pages: list[list[Word]], removed: dict[str, int]) -> list[list[Word]]:
@@ -69,7 +70,7 @@ def drop_footnotes(blocks: list[list[Line]], body: float, removed: dict[str, int
     """
     whole = [row for block in blocks for row in block]
     large = [row for row in whole if row.size >= SMALLER * body]
-    if not large:
+    if sum(len(row.text) for row in large) < MOSTLY * sum(len(row.text) for row in whole):  # an index, an appendix
         return blocks
     kept = []
     for block in blocks:

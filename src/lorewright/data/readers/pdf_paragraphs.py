@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from lorewright.data.readers.markup import BREAK
+from lorewright.data.readers.pdf_lists import BULLET, begins_entry, ends_short, entry_lines, leads_to_page
 from lorewright.data.readers.pdf_words import HYPHENS, Line
 
 INDENT = 0.7  # times the type's size
 GAP = 1.3  # times the usual distance between lines
 LARGER = 1.14  # times the body's type: a heading's
 HEADING_WORDS = 25
+VERSE = 50  # characters; shorter lines of a list or of verse stand together
 _END = re.compile(r"[.!?…:][\"”’'»)\]]*$")
 _CHAPTER = re.compile(
     r"(?:chapter|part|book|kapitel|chapitre)\s+(?:\d+|[ivxlc]+|one|two|three|four|five|six|seven|eight|nine|ten)\b.{0,60}", re.IGNORECASE
@@ -28,12 +30,16 @@ _LIGATURE = re.compile("[ﬀﬁﬂﬃﬄﬅﬆ]")
 
 @dataclass
 class Column:
-    """Lines read one below another. left, right: its edges. leading: usual distance of its baselines, in points."""
+    """Lines read one below another. left, right: its edges. leading: usual distance of its baselines, in points.
+
+    entries: ids of the lines that stand in a list or in verse.
+    """
 
     lines: list[Line]
     left: float = 0.0
     right: float = 0.0
     leading: float = 0.0
+    entries: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         starts = Counter(round(row.x0) for row in self.lines)
@@ -45,7 +51,11 @@ class Column:
 
 @dataclass
 class Paragraph:
+    """entry: it stands in a list or in verse. close: no space parts it from the paragraph above."""
+
     lines: list[Line] = field(default_factory=list)
+    entry: bool = False
+    close: bool = False
 
     @property
     def size(self) -> float:
@@ -66,11 +76,14 @@ def paragraphs(blocks: list[list[Line]], body: float) -> list[Paragraph]:
     for column in columns:
         if len(column.lines) <= 5:  # too few lines to tell the edge
             column.right = max(column.right, column.left + width)
+        column.entries = entry_lines(column.lines, column.left, column.right, indent)
         for row in column.lines:
             leading = max(min(column.leading, 1.1 * usual), 1.25 * row.size)
-            opens = indent is not None and abs(row.x0 - column.left - indent) < 1.0
+            entry = id(row) in column.entries
+            opens = not entry and indent is not None and abs(row.x0 - column.left - indent) < 1.0
             if before is None or opens or _begins(before, column, row, leading, found[-1]):
-                found.append(Paragraph())
+                close = before is not None and before[0] is column and before[1].y - row.y < GAP * leading
+                found.append(Paragraph(entry=entry, close=close))
             found[-1].lines.append(row)
             before = (column, row)
     return found
@@ -92,8 +105,14 @@ def _begins(before: tuple[Column, Line], column: Column, row: Line, leading: flo
     above, last = before
     if not 0.92 < row.size / max(last.size, 0.1) < 1.09 or _BREAK.fullmatch(row.text) or _BREAK.fullmatch(last.text):
         return True
+    if leads_to_page(last) or BULLET.fullmatch(row.words[0].text):
+        return True
+    if id(last) in above.entries and len(column.lines) < 3 and above is not column:
+        return ends_short(last, row, above.right)
+    if id(last) in above.entries and id(row) in column.entries:
+        return begins_entry(last, row, column.left, above.right) or (above is column and last.y - row.y > GAP * leading)
     indented = row.x0 - column.left > INDENT * row.size
-    short = _ends_short(above, last, row) and bool(_END.search(last.text))
+    short = ends_short(last, row, above.right) and bool(_END.search(last.text))
     if above is not column:
         return indented or short
     if last.y - row.y > GAP * leading:
@@ -102,12 +121,6 @@ def _begins(before: tuple[Column, Line], column: Column, row: Line, leading: flo
         return True
     outdented = len(current.lines) > 1 and row.x0 < last.x0 - INDENT * row.size
     return outdented or short
-
-
-def _ends_short(column: Column, last: Line, row: Line) -> bool:
-    """Whether the next line's first word would still have fitted: then the line was ended on purpose."""
-    first = row.words[0]
-    return last.x1 + (first.x1 - first.x0) + 1.5 * last.size < column.right
 
 
 def body_size(blocks: list[list[Line]]) -> float:
@@ -125,11 +138,18 @@ def to_blocks(found: list[Paragraph], body: float) -> list[str]:
     heads = [paragraph for paragraph in found if _is_heading(paragraph, body)]
     largest = max((round(paragraph.size) for paragraph in heads), default=0)
     blocks: list[str] = []
+    above: Paragraph | None = None
     for paragraph in found:
         text = healed(paragraph.lines, known)
-        if _BREAK.fullmatch(text):
+        joins = above is not None and above.entry and paragraph.entry and paragraph.close and paragraph not in heads
+        above = paragraph
+        if joins and blocks and len(text) < VERSE and len(blocks[-1].rpartition("\n")[2]) < VERSE:
+            blocks[-1] += f"\n{text}"
+        elif _BREAK.fullmatch(text):
             blocks.append(BREAK)
-        elif _CHAPTER.fullmatch(text) or (paragraph in heads and round(paragraph.size) == largest):
+        elif (_CHAPTER.fullmatch(text) and not leads_to_page(paragraph.lines[-1])) or (
+            paragraph in heads and round(paragraph.size) == largest
+        ):
             blocks.append(f"# {text}")
         elif paragraph in heads:
             blocks.append(f"## {text}")

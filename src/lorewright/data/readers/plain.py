@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lorewright.data.readers.archive import opened, part
-from lorewright.data.readers.markup import Writer, parse_html, parse_xml, to_markdown
+from lorewright.data.readers.markup import Writer, parse_html, to_markdown
 from lorewright.data.readers.refusal import Reading, UnreadableError
-
-WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 def plain_pdf(file: Path) -> Reading:
@@ -27,19 +25,6 @@ def plain_epub(file: Path) -> Reading:
             if name.lower().endswith((".xhtml", ".html", ".htm")):
                 writer.walk(parse_html(part(archive, name)))
     return _whole(to_markdown(writer.blocks))
-
-
-def plain_docx(file: Path) -> Reading:
-    """The paragraphs of the document's own part; headings by their style."""
-    with opened(file) as archive:
-        root = parse_xml(part(archive, "word/document.xml"))
-    blocks = []
-    for paragraph in root.iter(f"{WORD}p"):
-        text = "".join(run.text or "" if run.tag == f"{WORD}t" else " " for run in paragraph.iter(f"{WORD}t", f"{WORD}tab", f"{WORD}br"))
-        style = paragraph.find(f"{WORD}pPr/{WORD}pStyle")
-        heading = style is not None and (style.get(f"{WORD}val") or "").lower().startswith(("heading", "title"))
-        blocks.append(f"# {text.strip()}" if heading and text.strip() else text.strip())
-    return _whole("\n\n".join(block for block in blocks if block))
 
 
 def _whole(text: str) -> Reading:
