@@ -87,7 +87,7 @@ def finish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
 def digest(value: Any) -> str:
     """A short name for any plain value: 16 hex digits of the SHA-256 of its canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass

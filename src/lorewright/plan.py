@@ -85,12 +85,13 @@ def _prepare(recipe: Recipe) -> Step:
     other = {part for part, formats in FORMAT_PARTS.items() if data.format not in formats}
     other |= {"sources", "extract", "augment", "max_dropped"}
     part = {key: value for key, value in asdict(data).items() if key not in other} | {"model": model_part(recipe)}
-    if data.augment and (data.manuscripts or data.charts.ask == "reading"):
-        part["augment"] = data.augment.part()
+    wording: tuple[str, ...] = ()
+    if data.augment and data.asks:
+        part["augment"], wording = data.augment.part(), (data.augment.prompt_file,)
     outputs = ("training.jsonl", "validation.jsonl", "style.json")
     if not data.manuscripts:  # rows stand in files of any kind, and some formats render the chat template
-        return Step("prepare", "artifact", "core", (), part, (), (*data.sources, *_template_files(recipe)), outputs)
-    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer, (*outputs, "removals.jsonl"), version=4)
+        return Step("prepare", "artifact", "core", (), part, (), (*data.sources, *_template_files(recipe), *wording), outputs)
+    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer + wording, (*outputs, "removals.jsonl"), version=4)
 
 
 def _template_files(recipe: Recipe) -> tuple[str, ...]:
@@ -101,12 +102,19 @@ def _template_files(recipe: Recipe) -> tuple[str, ...]:
 
 def _ledger(recipe: Recipe) -> Step:
     assert recipe.data
-    part = {"axolotl": recipe.axolotl, "model": model_part(recipe), "max_dropped": recipe.data.max_dropped}
+    part = _trainer_part(recipe) | {"max_dropped": recipe.data.max_dropped}
     return Step("ledger", "artifact", "train", ("prepare",), part, (), model_inputs(recipe), ("samples.jsonl", "ledger.json"))
 
 
+def _trainer_part(recipe: Recipe) -> dict[str, Any]:
+    """All that Axolotl's configuration is written from, the set apart."""
+    assert recipe.data
+    read = {"format": recipe.data.format, "qa": recipe.data.qa.thinking, "sections": recipe.data.sections.examples}
+    return {"axolotl": recipe.axolotl, "model": model_part(recipe), "read": read}
+
+
 def _train(recipe: Recipe) -> Step:
-    part = {"axolotl": recipe.axolotl, "model": model_part(recipe)}
+    part = _trainer_part(recipe)
     outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
     return Step("train", "artifact", "train", ("prepare", "ledger"), part, (), model_inputs(recipe), outputs)
 

@@ -16,7 +16,7 @@ from lorewright.locks import collection_alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
-from lorewright.stages import ARTIFACTS, SERVICES, Launch, Run
+from lorewright.stages import Launch, Run, launch_service, make_artifact
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class _Runner:
         self.run.work = partial
         begun = time.monotonic()
         self.manifest.step(step.name, action="running", fingerprint=fingerprint)
-        facts = ARTIFACTS[step.name](step, self.run)
+        facts = make_artifact(step, self.run)
         seconds = round(time.monotonic() - begun, 2)
         record = self._record(step, fingerprint, partial, facts, seconds)
         finish(partial, folder, record)
@@ -237,7 +237,7 @@ class _Runner:
         self.run.work = self.run.paths.folder(step, self._fingerprint(step))
         self.run.work.mkdir(parents=True, exist_ok=True)
         _link(self.run.paths.latest(step), self.run.work)
-        return SERVICES[step.name](step, self.run)
+        return launch_service(step, self.run)
 
     def _start(self, step: Step, fingerprint: str, record: Path, keep: bool) -> None:
         begun = time.monotonic()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,9 @@ def test_interrupted_it_says_what_it_has_and_goes_on_later(number: signal.Signal
         recipe = make_recipe(data={"sources": ["texts"], "augment": asked})
         words = ["augment", str(recipe), "--prompts", str(tmp_path / "prompts.txt"), "--output", str(tmp_path / "out")]
         command, settings = [sys.executable, "-m", "lorewright.cli", *words], os.environ | {"PYTHONPATH": str(REPO / "src")}
-        process = subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True)
+        # tests that run in the background ignore SIGINT, and so would their children
+        heeds = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
         while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
             time.sleep(0.02)
         process.send_signal(number)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lorewright.cli import VERBS, parser
+from lorewright.cli import VERBS, main, parser
 from lorewright.process import end_group, members
 
 Lorewright = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -31,13 +31,13 @@ def test_light_verbs_load_nothing_heavy(verb: str, repo: Path) -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_help_lists_every_verb_and_each_has_its_own(lorewright: Lorewright) -> None:
+def test_help_lists_every_verb_and_each_has_its_own(lorewright: Lorewright, capsys: pytest.CaptureFixture[str]) -> None:
     text = lorewright("--help").stdout
     assert [verb for verb in VERBS if f"    {verb} " not in text] == []
     for verb in VERBS:
-        done = lorewright(verb, "--help")
-        assert done.returncode == 0, verb
-        assert done.stdout.startswith(f"usage: lorewright {verb}")
+        with pytest.raises(SystemExit, match="0"):
+            main([verb, "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: lorewright {verb}")
     assert parser().prog == "lorewright"
 
 
@@ -105,8 +105,10 @@ def test_every_door_hands_its_arguments_on(repo: Path) -> None:
         lines = door.read_text().splitlines()
         assert len(lines) <= 12, door
         assert os.access(door, os.X_OK), door
-        done = subprocess.run([str(door), "--help"], capture_output=True, text=True)
-        assert done.stdout.startswith("usage: lorewright "), (door, done.stderr)
+    opened = [subprocess.Popen([str(door), "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for door in doors]
+    for door, process in zip(doors, opened, strict=True):
+        out, said = process.communicate()
+        assert out.startswith("usage: lorewright "), (door, said)
 
 
 def test_serve_door_takes_positions(repo: Path) -> None:

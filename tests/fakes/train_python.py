@@ -18,7 +18,9 @@ def main() -> None:
         for number, line in enumerate(Path(file).read_text(encoding="utf-8").splitlines(), 1):
             lines.append({"split": split} | sample(number, json.loads(line)))
     Path(samples).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    Path(facts).write_text(json.dumps({"opening": "<assistant>", "parameters": 1e6, "flops": 1e10, "gpu": False}))
+    Path(facts).write_text(
+        json.dumps({"opening": "<assistant>", "refused": "", "parameters": 1e6, "flops": 1e10, "gpu": False, "devices": 1})
+    )
 
 
 def sample(number: int, row: dict) -> dict:

@@ -64,7 +64,7 @@ def test_kept_dropped_and_cut_samples_are_found(recipe: Callable[..., Path], run
 @pytest.mark.req("P4", "P5")
 def test_a_set_that_would_waste_the_night_is_refused(recipe: Callable[..., Path], run_of: Callable[..., Run], tmp_path: Path) -> None:
     with pytest.raises(
-        LorewrightError, match=r"Axolotl drops \d+ of \d+ training samples \(\d+%; 10% are allowed\).*line \d+ \(rows.jsonl"
+        LorewrightError, match=r"Axolotl drops \d+ of \d+ training samples \(\d+.\d%; 10.0% are allowed\).*line \d+ \(rows.jsonl"
     ):
         execute(run_of(recipe(long=tuple(range(8)))), Choice(only=("prepare",)))
     with pytest.raises(LorewrightError, match=r"Axolotl drops 27 of 27 training samples"):
@@ -76,6 +76,18 @@ def test_a_set_that_would_waste_the_night_is_refused(recipe: Callable[..., Path]
     run = run_of(recipe(), f"chat_template={tmp_path / 'shouting.jinja'}")
     with pytest.raises(LorewrightError, match="in 27 of 27 training samples.*chat_template whose answers stand as they are"):
         execute(run, Choice(only=("prepare",)))
+
+
+@pytest.mark.req("P4")
+def test_a_cut_that_leaves_nothing_to_train_is_an_error_and_can_be_looked_at(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = f"data.system_prompt={'Keep every bell of the town in mind. ' * 40}"
+    words = ["prepare", str(recipe(excess_length_strategy="truncate")), "--runs", str(tmp_path / "runs"), "--set", long, "--show", "1"]
+    assert main(words) == 1
+    shown = capsys.readouterr()
+    assert "no token is trained in 27 of 27 training samples: line 1 (rows.jsonl), " in shown.err
+    assert "128 of" in shown.out and "0 trained, truncated, no token is trained" in shown.out
 
 
 def test_one_sample_is_shown(recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

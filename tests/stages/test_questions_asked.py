@@ -28,6 +28,7 @@ def test_the_persona_recipe_asks_two_questions_about_each_passage(
     run_of: Callable[..., Run],
     repo: Path,
     tiny_model: Path,
+    fake_tools: Path,
 ) -> None:
     served = serve(questions, faults=0.1)
     told = (f"base_model={tiny_model}", f"data.augment.base_url={served.url}", "data.augment.timeout=1", "data.augment.retries=8")
@@ -60,3 +61,28 @@ def test_the_persona_recipe_asks_two_questions_about_each_passage(
 def test_a_job_that_does_not_fit_the_format_is_told(make_recipe: Callable[..., Path], data: dict[str, Any], told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         load(make_recipe(data={"sources": ["texts"], **data}))
+
+
+def test_answers_outlive_a_changed_recipe_and_a_changed_wording_asks_again(
+    serve: Callable[..., Served],  # noqa: F811
+    run_of: Callable[..., Run],
+    make_recipe: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    served = serve(questions)
+    (tmp_path / "wording.yaml").write_text("user: 'Ask {count} questions: {passage}'")
+    asks = {"job": "qa", "base_url": served.url, "model": "m", "prompt": "wording.yaml"}
+    data = {"sources": ["texts"], "format": "qa", "augment": asks, "chunk": {"unit": "words", "min": 20, "max": 80}, "clean": {"near_duplicates": False, "duplicates": False}}  # fmt: skip
+    recipe = make_recipe(data=data, axolotl=None)
+    execute(run_of(recipe), Choice(only=("prepare",)))
+    once = sum(served.chat.well.values())
+    assert once > 4
+    execute(run_of(recipe, "data.validation=0.3"), Choice(only=("prepare",), force=True))
+    more = sum(served.chat.well.values()) - once
+    assert more < once, "only passages that stood on no side before"
+    before = sum(served.chat.well.values())
+    execute(run_of(recipe), Choice(only=("prepare",), force=True))
+    assert sum(served.chat.well.values()) == before
+    (tmp_path / "wording.yaml").write_text("user: 'Now ask {count} questions: {passage}'")
+    execute(run_of(recipe), Choice(only=("prepare",)))
+    assert sum(served.chat.well.values()) > before

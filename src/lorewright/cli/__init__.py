@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
 
 from lorewright import __version__
 from lorewright.errors import LorewrightError, RecipeError
@@ -92,8 +91,12 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """As Ctrl-C: where an event loop runs, its own handler cancels what is under way instead of raising in the middle of it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):  # Ctrl-C is ignored: in a shell's background
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
 
 
 def _read_dotenv() -> None:

@@ -101,14 +101,19 @@ def _jobs(sources: Sequence[str]) -> Iterator[Job]:
         while name.lower() in taken:
             name, number = f"{stem}-{number}", number + 1
         taken.add(name.lower())
-        yield Job(file, str(file.relative_to(root)), f"{FOLDER}/{name}")
+        yield Job(file, _as_text(str(file.relative_to(root))), f"{FOLDER}/{name}")
+
+
+def _as_text(name: str) -> str:
+    """A name that can be written, also of a file whose name is not UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _one(job: Job, work: Work, known: dict[tuple[str, str], tuple[Path, Entry]], stopped: threading.Event) -> tuple[Entry, bool]:
     """The file's entry, and whether it is new to the folder's record."""
     begun = time.monotonic()
     asked = {key: getattr(work.settings, key) for key in ("engine", "device", "min_length")} | {"readers": READERS}
-    entry = Entry(job.name, str(job.file), "", asked, "", 0.0)
+    entry = Entry(job.name, _as_text(str(job.file)), "", asked, "", 0.0)
     try:
         with open(job.file, "rb") as opened:
             entry = replace(entry, sha256=hashlib.file_digest(opened, "sha256").hexdigest())
@@ -132,7 +137,7 @@ def _one(job: Job, work: Work, known: dict[tuple[str, str], tuple[Path, Entry]],
 def _again(job: Job, work: Work, entry: Entry, folder: Path, before: Entry) -> tuple[Entry, bool]:
     """Takes over what stands in a record already, from this folder or an earlier one."""
     file = f"{job.out}{Path(before.file).suffix}" if before.file else ""
-    taken = replace(before, name=job.name, source=str(job.file), file=file)
+    taken = replace(before, name=job.name, source=_as_text(str(job.file)), file=file)
     if file and (folder, before.file) != (work.folder, file):
         target = work.folder / file
         target.unlink(missing_ok=True)

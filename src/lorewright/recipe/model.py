@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lorewright.envs import CHECKOUT, PACKAGE
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -97,12 +99,18 @@ class Augment:
     prices: Mapping[str, Mapping[str, float]]
 
     def part(self) -> dict[str, Any]:
-        """What the answers depend on: belongs into a stage's fingerprint, with the content of the `prompt` file."""
-        asked = ("system_prompt", "prompt", "per_passage", "min_length", "temperature", "max_tokens", "limit", "coverage")
+        """What the answers depend on, the content of prompt_file apart."""
+        asked = ("system_prompt", "per_passage", "min_length", "temperature", "max_tokens", "limit")
         return {name: getattr(self, name) for name in ("job", "endpoint", "base_url", "model", *asked)}
+
+    @property
+    def prompt_file(self) -> str:
+        """The wording that is sent: the recipe's own or ours."""
+        return self.prompt or str(PROMPTS / f"{self.job}.yaml")
 
 
 PROSE = ("passages", "completion")
+PROMPTS = next((p for p in (PACKAGE / "prompts", CHECKOUT / "fine-tuning" / "prompts") if p.is_dir()), CHECKOUT)
 # Which parts of `data` belong to which format alone.
 FORMAT_PARTS = {"qa": ("qa",), "pairs": ("pairs", "charts"), "sections": ("sections",), "charts": ("charts",)}
 
@@ -128,7 +136,13 @@ class Data:
     @property
     def manuscripts(self) -> bool:
         """Whether the sources are prose to cut into passages; else they are rows that were written as examples."""
-        return self.format in PROSE or (self.format == "qa" and self.augment is not None)
+        return self.format in PROSE or (self.format == "qa" and self.asks)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked while the set is made."""
+        wanted = self.format == "qa" or (self.format == "charts" and self.charts.ask == "reading")
+        return wanted and self.augment is not None
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,28 @@
-"""What each step does: stage name -> function(step, run). Stages never call each other; paths come from plan.py."""
+"""What each step does: stage `x` is the function x(step, run) of the module x. Stages never call each other; paths come from plan.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 from lorewright.plan import Step
-from lorewright.stages.extract import extract
-from lorewright.stages.ingest import ingest
-from lorewright.stages.ledger import ledger
-from lorewright.stages.merge import merge
-from lorewright.stages.prepare import prepare
-from lorewright.stages.query import query
-from lorewright.stages.rag import rag
 from lorewright.stages.run import Facts, Launch, Run
-from lorewright.stages.serve import serve
-from lorewright.stages.train import train
 
-__all__ = ["ARTIFACTS", "SERVICES", "Launch", "Run"]
+__all__ = ["Launch", "Run", "launch_service", "make_artifact"]
 
-ARTIFACTS: dict[str, Callable[[Step, Run], Facts]] = {
-    "extract": extract, "prepare": prepare, "ledger": ledger, "train": train, "merge": merge, "ingest": ingest, "query": query,
-}  # fmt: skip
-SERVICES: dict[str, Callable[[Step, Run], Launch]] = {"serve": serve, "rag": rag}
+
+def make_artifact(step: Step, run: Run) -> Facts:
+    """Makes an artifact step's results in run.work."""
+    facts: Facts = _stage(step)(step, run)
+    return facts
+
+
+def launch_service(step: Step, run: Run) -> Launch:
+    """How a service step is started."""
+    launched: Launch = _stage(step)(step, run)
+    return launched
+
+
+def _stage(step: Step) -> Any:
+    """Loaded when it runs: `status` need not wait for the readers of manuscripts."""
+    return getattr(import_module(f"lorewright.stages.{step.name}"), step.name)

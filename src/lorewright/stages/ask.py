@@ -17,12 +17,12 @@ FOLDER = "augment"
 
 
 def asked(items: list[Item], run: Run, data: Data) -> Path:
-    """Asks about every item; the file of rows that came of it. What an interrupted run has been told is not asked again."""
+    """Asks about every item; the file of rows that came of it. Nothing that was ever answered for this recipe is asked again."""
     assert data.augment
     serve = run.recipe.serve
     endpoint = endpoint_of(data.augment, f"{base_url(serve.host, serve.port)}/v1", run.recipe.name)
-    folder = run.work / FOLDER
-    folder.mkdir(exist_ok=True)
+    folder = run.paths.home / FOLDER  # beside the stages: what was paid for outlives every change of the recipe
+    folder.mkdir(parents=True, exist_ok=True)
     facts = augment(items, data.augment, folder, run.console, endpoint=endpoint)
     return folder / str(facts["output"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,26 +47,27 @@ def ledger(step: Step, run: Run) -> Facts:
 
 
 def _facts(found: Ledger, config: dict[str, Any]) -> Facts:
-    side = found.training
+    side, packed = found.training, bool(config.get("sample_packing"))
     epochs = float(config.get("num_epochs") or 1)
-    speed = tokens_per_second(found.parameters, found.flops, gpu=found.gpu)
-    number = steps(config, side.used, side.tokens, packed=bool(config.get("sample_packing")))
-    share = number / max(1, steps(config | {"max_steps": None}, side.used, side.tokens, packed=bool(config.get("sample_packing"))))
-    seconds = share * epochs * side.tokens / speed
-    lost = "".join(f"; {count} {word}" for count, word in ((side.truncated, "cut"), (side.dropped, "dropped")) if count)
+    speed = found.devices * tokens_per_second(found.parameters, found.flops, gpu=found.gpu)
+    number = steps(config, side.used, side.tokens, packed=packed, devices=found.devices)
+    share = number / max(1, steps(config | {"max_steps": None}, side.used, side.tokens, packed=packed, devices=found.devices))
+    seconds = share * epochs * side.tokens / speed if speed else None
+    lost = [(side.truncated, "cut"), (side.dropped, "dropped"), (side.left_out, "left out")]
+    said = "".join(f"; {count} {word}" for count, word in lost if count)
+    time = f", about {said_seconds(seconds)} here" if seconds else ""
     return {
         "tokens": side.tokens, "trained_tokens": side.trained, "samples": side.used, "truncated": side.truncated, "dropped": side.dropped,
-        "opening": found.opening, "steps": number, "epochs": epochs, "tokens_per_second": round(speed), "estimated_seconds": round(seconds),
-        "said": f"{side.tokens:,} tokens in {side.used:,} samples, {side.trained / max(1, side.tokens):.0%} trained{lost}; "
-        f"{number:,} steps, about {said_seconds(seconds)} here",
+        "opening": found.opening, "steps": number, "epochs": epochs, "tokens_per_second": round(speed),
+        "estimated_seconds": round(seconds) if seconds else None,
+        "said": f"{side.tokens:,} tokens in {side.used:,} samples, {side.trained / max(1, side.tokens):.0%} trained{said}; "
+        f"{number:,} steps{time}",
     }  # fmt: skip
 
 
 def _report(run: Run, facts: Facts) -> None:
     prepared = run.done["prepare"]
-    style = run.work / "style.html"
-    style.unlink(missing_ok=True)
-    os.link(prepared / "style.html", style)
+    shutil.copyfile(prepared / "style.html", run.work / "style.html")  # the report leads to it
     named = {"name": run.recipe.name, "base_model": run.recipe.model_name, "format": run.recipe.data.format if run.recipe.data else ""}
     wanted = ("tokens", "epochs", "tokens_per_second", "estimated_seconds")
     report(prepared, named | {key: facts[key] for key in wanted}, run.done.get("extract"), ledger=run.work)

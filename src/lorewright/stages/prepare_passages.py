@@ -56,11 +56,13 @@ def prepare_passages(run: Run, data: Data) -> tuple[Style, str, Facts]:
 def _sides(places: list[Place], data: Data) -> Sides:
     """What is trained on and what is held out, of each as much as data.max_samples leaves."""
     training, validation = hold_out(places, data.validation, data.seed, data.chunk.overlap)
-    if data.max_samples is None or len(training) + len(validation) <= data.max_samples:
+    each = data.augment.per_passage if data.asks and data.augment else 1
+    most = None if data.max_samples is None else max(2, data.max_samples // each)
+    if most is None or len(training) + len(validation) <= most:
         return {"training": training, "validation": validation}
-    held = min(len(validation), max(1, round(data.max_samples * len(validation) / len(places)))) if validation else 0
+    held = min(len(validation), max(1, round(most * len(validation) / len(places)))) if validation else 0
     return {
-        "training": drawn(training, data.max_samples - held, data.seed),
+        "training": drawn(training, most - held, data.seed),
         "validation": drawn(validation, held, data.seed),
     }
 

@@ -43,7 +43,7 @@ def prepare_rows(run: Run, data: Data) -> tuple[Style, str, Facts]:
 
 
 def drawn_items(items: list[Item], data: Data) -> list[Item]:
-    """Whole rows, drawn by the seed, whose examples are together at most data.max_samples."""
+    """Whole rows, drawn by the seed, whose examples are together at most data.max_samples; at least one."""
     if data.max_samples is None or sum(len(item.examples) for item in items) <= data.max_samples:
         return items
     room, chosen = data.max_samples, set()
@@ -51,6 +51,8 @@ def drawn_items(items: list[Item], data: Data) -> list[Item]:
         if len(items[at].examples) <= room:
             room -= len(items[at].examples)
             chosen.add(at)
+    if not chosen:
+        chosen.add(min(range(len(items)), key=lambda at: len(items[at].examples)))
     return [item for at, item in enumerate(items) if at in chosen]
 
 

@@ -2,9 +2,10 @@
 
 Runs in the train environment: python ledger.py axolotl.yaml SAMPLES.jsonl FACTS.json
 A line of SAMPLES for every piece of a line of the set: split (training, validation), line (from 1), document, tokens (as trained),
-length (before anything was cut), trained (tokens with a label), fate (kept, truncated, dropped), spans ([trained or not, text] …),
-fault (what is wrong with the mask, else ""). FACTS: the template's opening of an answer, and what the time of training follows
-from (parameters that work on a token, floating-point operations a second of this device). No weights are read, nothing is trained.
+length (before anything was cut), trained (tokens with a label), fate (kept, truncated, dropped as too long, left_out for another
+reason), spans ([trained or not, text] …), fault (what is wrong with the mask, else ""). FACTS: the template's opening of an answer,
+why Axolotl refuses the set (else ""), and what the time of training follows from (parameters that work on a token, floating-point
+operations a second of a device, how many devices; 0 where unknown). No weights are read, nothing is trained.
 """
 
 from __future__ import annotations
@@ -40,24 +41,24 @@ def main(config: str, samples: str, facts: str) -> None:
             ("validation", cfg.test_datasets, cfg.eval_sequence_len or cfg.sequence_len),
         ):
             for entry in entries or ():
-                for sample in _samples(entry, cfg, tokenizer, limit, left[split], opening):
-                    if refused and sample["fate"] == "dropped" and sample["trained"] and sample["length"] <= limit:
-                        raise refused  # Axolotl gave up for another reason than lengths and masks
-                    file.write(json.dumps({"split": split} | sample, ensure_ascii=False) + "\n")
+                file.writelines(
+                    json.dumps({"split": split} | sample, ensure_ascii=False) + "\n"
+                    for sample in _samples(entry, cfg, tokenizer, limit, left[split], opening)
+                )
     with _whole(Path(facts)) as beside:
-        beside.write_text(json.dumps({"opening": opening} | device_facts(cfg)), encoding="utf-8")
+        beside.write_text(json.dumps({"opening": opening, "refused": refused} | device_facts(cfg)), encoding="utf-8")
 
 
-def _made(cfg: Any) -> tuple[dict[str, Counter[bytes]], ValueError | None]:
-    """Marks of all that Axolotl would train on; nothing, and its reason, when it has nothing left."""
+def _made(cfg: Any) -> tuple[dict[str, Counter[bytes]], str]:
+    """(marks of all that Axolotl would train on, why it refuses the set: then there is nothing, else "")"""
     from axolotl.common.datasets import load_datasets
 
     try:
         made = load_datasets(cfg=cfg)
     except ValueError as problem:
-        return {"training": Counter(), "validation": Counter()}, problem
+        return {"training": Counter(), "validation": Counter()}, (str(problem).splitlines() or [type(problem).__name__])[0]
     sides = {"training": made.train_dataset, "validation": made.eval_dataset}
-    return {name: Counter(_mark(row["input_ids"], row["labels"]) for row in dataset or ()) for name, dataset in sides.items()}, None
+    return {name: Counter(_mark(row["input_ids"], row["labels"]) for row in dataset or ()) for name, dataset in sides.items()}, ""
 
 
 def _samples(entry: Any, cfg: Any, tokenizer: Any, limit: int, left: Counter[bytes], opening: str) -> Iterator[dict[str, Any]]:
@@ -68,7 +69,8 @@ def _samples(entry: Any, cfg: Any, tokenizer: Any, limit: int, left: Counter[byt
     loaded = load_dataset_with_config(entry, False, streaming=False)
     for number, row in enumerate(loaded["train"] if isinstance(loaded, dict) else loaded, 1):
         for ids, labels in _tokenised(strategy, row):
-            length, fate = len(ids), "dropped"
+            length = len(ids)
+            fate = "dropped" if length > limit else "left_out"
             for kept, size in (("kept", length), ("truncated", limit)):
                 mark = _mark(ids[:size], labels[:size])
                 if left[mark]:
@@ -76,10 +78,13 @@ def _samples(entry: Any, cfg: Any, tokenizer: Any, limit: int, left: Counter[byt
                     fate, ids, labels = kept, ids[:size], labels[:size]
                     break
             spans = list(_spans(ids, labels, tokenizer))
+            trained = sum(label != MASKED for label in labels)
+            fault = "" if trained else "no token is trained"
+            if fate == "kept" and not fault and not cfg.train_on_inputs:
+                fault = fault_of(row, spans, opening, tokenizer)
             yield {
                 "line": number, "document": str(row.get("document") or ""), "tokens": len(ids), "length": length, "fate": fate,
-                "trained": sum(label != MASKED for label in labels), "spans": spans,
-                "fault": fault_of(row, spans, opening) if fate == "kept" else "",
+                "trained": trained, "spans": spans, "fault": fault,
             }  # fmt: skip
 
 
@@ -107,17 +112,15 @@ def _spans(ids: list[int], labels: list[int], tokenizer: Any) -> Iterator[tuple[
             begin, before = at, whole
 
 
-def fault_of(row: Mapping[str, Any], spans: list[tuple[bool, str]], opening: str) -> str:
+def fault_of(row: Mapping[str, Any], spans: list[tuple[bool, str]], opening: str, tokenizer: Any) -> str:
     """What is wrong with a sample's mask; "" when nothing is. opening: what the template puts before an answer, "" if unknown."""
-    trained = "".join(text for is_trained, text in spans if is_trained)
-    if not trained.strip():
-        return "no token is trained"
     masked = ""
     for is_trained, text in spans:
         if is_trained and opening and "messages" in row and opening not in masked:
             return "an answer does not follow the template's opening"
         masked = "" if is_trained else text
-    wanted = _wanted(row)
+    trained = _bare("".join(text for is_trained, text in spans if is_trained))
+    wanted = [_bare(tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"])) for text in _wanted(row)]
     if any(text not in trained for text in wanted):
         return "a part of the answer is masked"
     if wanted and len(trained) - sum(map(len, wanted)) > CLOSING * len(wanted) + len(_thoughts(row)):
@@ -132,6 +135,11 @@ def _wanted(row: Mapping[str, Any]) -> list[str]:
     else:
         texts = [part["text"] for part in row.get("segments") or () if part["label"]]
     return [text.strip() for text in texts if text.strip()]
+
+
+def _bare(text: str) -> str:
+    """Without blanks, which tokenizers put elsewhere."""
+    return "".join(text.split())
 
 
 def _thoughts(row: Mapping[str, Any]) -> str:
@@ -157,12 +165,19 @@ def opening_of(tokenizer: Any, cfg: Any) -> str:
 
 
 def device_facts(cfg: Any) -> dict[str, float]:
-    """parameters: those that work on a token. flops: what a large matrix product reaches here, in the precision of training."""
+    """parameters: those that work on a token; 0 for a model of another kind. flops: what a large matrix product reaches on one of
+    `devices`, in the precision of training."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(cfg.base_model, revision=cfg.revision_of_model or None))
+    trusted = {"trust_remote_code": bool(cfg.trust_remote_code)}
+    try:
+        config = AutoConfig.from_pretrained(cfg.base_model, revision=cfg.revision_of_model or None, **trusted)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, **trusted)
+    except (ValueError, OSError, ImportError) as problem:
+        print(f"no estimate: {problem}", flush=True)
+        return {"parameters": 0.0, "flops": 0.0, "gpu": torch.cuda.is_available(), "devices": 1}
     text = model.config.get_text_config()
     experts, used = (getattr(text, name, None) for name in ("num_local_experts", "num_experts_per_tok"))
     share = used / experts if experts and used else 1.0
@@ -178,7 +193,7 @@ def device_facts(cfg: Any) -> dict[str, float]:
         if on_gpu:
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - begun)
-    return {"parameters": working, "flops": 2.0 * size**3 / best, "gpu": on_gpu}
+    return {"parameters": working, "flops": 2.0 * size**3 / best, "gpu": on_gpu, "devices": torch.cuda.device_count() if on_gpu else 1}
 
 
 @contextlib.contextmanager

@@ -124,3 +124,4 @@ def test_what_was_handed_over_is_on_disk_when_the_run_is_broken_off(tmp_path: Pa
     asyncio.run(broken_off())
     journal.close()
     assert (tmp_path / "j").read_text().count("\n") == 50
+    assert len(journal.records) == 50, "what is on disk is counted, also where nobody waits for it any more"

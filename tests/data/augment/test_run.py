@@ -167,7 +167,9 @@ def test_cost_is_shown_before_and_after_and_agreed_to_above_the_limit(
 ) -> None:
     served = serve()
     paid = {"free": False, "model": "big", "prices": {"big": {"input": 100, "output": 1000}}}
-    with pytest.raises(LorewrightError, match=r"would spend money unasked \(about \$5\.\d\d, at most \$10\.\d\d.*run again with --yes"):
+    with pytest.raises(
+        LorewrightError, match=r"would spend money unasked \(about \$5\.\d\d, at most \$10\.\d\d.*lorewright augment` takes --yes"
+    ):
         ask(served, prompts(10), tmp_path, **paid)
     assert served.chat.bodies == []
     facts = ask(served, prompts(10), tmp_path, yes=True, **paid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def sample(line: int, **changes: Any) -> dict[str, Any]:
 
 def counted(folder: Path, samples: list[dict[str, Any]]) -> Ledger:
     (folder / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples), encoding="utf-8")
-    (folder / "facts.json").write_text('{"opening": "<assistant>", "parameters": 1e6, "flops": 1e9, "gpu": false}')
+    (folder / "facts.json").write_text(
+        '{"opening": "<assistant>", "refused": "", "parameters": 1e6, "flops": 1e9, "gpu": false, "devices": 1}'
+    )
     return count(folder / "samples.jsonl", folder / "facts.json")
 
 
@@ -55,13 +58,25 @@ def test_above_two_percent_dropped_is_an_error_with_lines_and_remedy(tmp_path: P
     fine = [sample(line) for line in range(1, 99)]
     check(counted(tmp_path, [*fine, sample(99, fate="dropped"), sample(100, fate="dropped")]), 0.02, "here")
     lost = [sample(line, fate="dropped", length=900) for line in (99, 100, 101)]
-    said = r"here: Axolotl drops 3 of 101 training samples \(3%; 2% are allowed\).*line 99 \(99.md, 900 tokens\).*raise axolotl.sequence_len \(the longest has 900"
+    said = r"here: Axolotl drops 3 of 101 training samples \(3.0%; 2.0% are allowed\).*line 99 \(99.md, 900 tokens\).*raise axolotl.sequence_len \(the longest has 900"
     with pytest.raises(LorewrightError, match=said):
         check(counted(tmp_path, [*fine, *lost]), 0.02, "here")
     check(counted(tmp_path, [*fine, *lost]), 0.05, "here")
     held = [sample(line, split="validation", fate="dropped") for line in (1, 2)]
     with pytest.raises(LorewrightError, match="drops 2 of 2 validation samples"):
         check(counted(tmp_path, [*fine, *held]), 0.02, "here")
+
+
+def test_what_axolotl_refuses_or_leaves_out_is_told_apart(tmp_path: Path) -> None:
+    fine = [sample(line) for line in range(1, 40)]
+    ledger = counted(tmp_path, [*fine, sample(40, fate="left_out"), sample(41, fate="left_out")])
+    assert (ledger.training.left_out, ledger.training.dropped, ledger.training.used) == (2, 0, 39)
+    check(ledger, 0.02, "here")  # duplicates, for one, are left out because the recipe says so
+    with pytest.raises(LorewrightError, match="Axolotl refuses the set: too long by half"):
+        check(replace(ledger, refused="too long by half"), 0.02, "here")
+    lost = [sample(line, fate="dropped", length=900) for line in range(40, 140)]
+    with pytest.raises(LorewrightError, match=r"line 40 \(40.md, 900 tokens\), .* and 97 more"):
+        check(counted(tmp_path, [*fine, *lost]), 0.02, "here")
 
 
 @pytest.mark.req("P4")
@@ -89,8 +104,11 @@ def test_a_sample_is_shown_with_its_mask(tmp_path: Path) -> None:
 @pytest.mark.req("S2")
 def test_steps_and_time() -> None:
     recipe = {"micro_batch_size": 2, "gradient_accumulation_steps": 4, "num_epochs": 3, "sequence_len": 100}
-    assert steps(recipe, 44, 4000, packed=False) == 18  # 6 steps an epoch, the last one not full
+    assert steps(recipe, 44, 4000, packed=False) == 17  # 132 samples in eights
+    assert steps(recipe, 44, 4000, packed=False, devices=2) == 9
     assert steps(recipe, 44, 4000, packed=True) == 15  # 40 windows
     assert steps(recipe | {"max_steps": 7}, 44, 4000, packed=False) == 7
+    assert steps(recipe | {"max_steps": 100}, 44, 4000, packed=False) == 100, "it goes before the epochs"
+    assert tokens_per_second(0, 0, gpu=False) == 0
     on_h200 = tokens_per_second(8.03e9, 791e12, gpu=True)
     assert 9_000 < on_h200 < 10_500, "9,650 were measured for an 8B model with QLoRA and fused kernels"

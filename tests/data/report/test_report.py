@@ -81,9 +81,9 @@ def test_contents_are_right(tmp_path: Path) -> None:
 
 LEDGER = {
     "opening": "<assistant>",
-    "training": {"samples": 3, "kept": 1, "truncated": 1, "dropped": 1, "tokens": 91234, "trained_tokens": 90000, "masked_tokens": 1234,
+    "training": {"samples": 3, "kept": 1, "truncated": 1, "dropped": 1, "left_out": 0, "tokens": 91234, "trained_tokens": 90000, "masked_tokens": 1234,
                  "longest": 70000, "lengths": {"51234": 1, "40000": 1}, "lost": [[3, "sea.md", "dropped", 70000]], "faults": []},
-    "validation": {"samples": 0, "kept": 0, "truncated": 0, "dropped": 0, "tokens": 0, "trained_tokens": 0, "masked_tokens": 0,
+    "validation": {"samples": 0, "kept": 0, "truncated": 0, "dropped": 0, "left_out": 0, "tokens": 0, "trained_tokens": 0, "masked_tokens": 0,
                    "longest": 0, "lengths": {}, "lost": [], "faults": []},
 }  # fmt: skip
 
@@ -123,6 +123,13 @@ def test_a_planted_leak_is_shown(tmp_path: Path) -> None:
     assert "1 paragraphs in 1 of the 1 held-out examples" in page
     assert LEAK in page.split("<h2>Length</h2>")[0]
     assert "**1 paragraphs stand in both splits**" in card
+
+
+@pytest.mark.req("S2")
+def test_a_leak_in_a_script_without_spaces_is_seen(tmp_path: Path) -> None:
+    rain = "雨下了一整夜，钟楼上的灯也没有亮。"
+    page, _ = pages(made(tmp_path, [example(rain, "a.md")], [example(f"他说。\n\n{rain}", "b.md")]))
+    assert "1 paragraphs in 1 of the 1 held-out examples" in page
 
 
 def test_prompts_and_short_paragraphs_are_no_leaks(tmp_path: Path) -> None:

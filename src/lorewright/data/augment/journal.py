@@ -46,7 +46,7 @@ class Journal:
         self.records, self.broken, self._size = _mended(file)
         self._handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         os.lseek(self._handle, self._size, os.SEEK_SET)
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Record, bytes, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     def close(self) -> None:
@@ -61,23 +61,23 @@ class Journal:
         """Raises OSError when the disk refuses; the file then ends with the last whole line."""
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((line, done))
+        self._waiting.append((record, line, done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting())
         await done
-        self.records.append(record)
 
     async def _write_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
+                await asyncio.to_thread(self._write, b"".join(line for _, line, _ in batch))
             except OSError as problem:
-                for _, done in batch:
+                for _, _, done in batch:
                     if not done.done():
                         done.set_exception(OSError(problem.errno, problem.strerror, str(self.file)))
             else:
-                for _, done in batch:
+                self.records += (record for record, _, _ in batch)  # also those whose asker was cancelled meanwhile
+                for _, _, done in batch:
                     if not done.done():
                         done.set_result(None)
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from lorewright.envs import CHECKOUT, PACKAGE
 from lorewright.errors import LorewrightError
+from lorewright.recipe.model import PROMPTS
 
-PROMPTS = next((p for p in (PACKAGE / "prompts", CHECKOUT / "fine-tuning" / "prompts") if p.is_dir()), CHECKOUT)
 _NAME = re.compile(r"\{(\w+)\}")
 
 

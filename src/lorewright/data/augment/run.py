@@ -124,7 +124,8 @@ def _agree(todo: list[Call], total: int, state: _State, *, yes: bool) -> None:
 
 
 def _ask_person(money: str, *, known: bool, console: Console) -> None:
-    remedy = "run again with --yes, " + ("or raise data.augment.ask_above" if known else "or give its price under data.augment.prices")
+    remedy = "raise data.augment.ask_above" if known else "give its price under data.augment.prices"
+    remedy += "; `lorewright augment` takes --yes too"
     if not (sys.stdin and sys.stdin.isatty() and console.terminal):
         raise LorewrightError(f"would spend money unasked ({money})", remedy=remedy)
     console.line("go on? [y/N]")

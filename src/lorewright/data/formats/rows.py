@@ -128,8 +128,10 @@ def hold_out_items(items: Sequence[Item], share: float, seed: int) -> tuple[list
     wanted, held = share * sum(sizes.values()), 0
     chosen: set[str] = set()
     order = random.Random(seed).sample(sorted(sizes), len(sizes))  # noqa: S311 (a draw, not a secret)
-    for group in order[:-1] if share else []:
-        if not chosen or held + sizes[group] / 2 <= wanted:
+    for group in order if share else []:
+        if held + sizes[group] / 2 <= wanted and len(chosen) < len(order) - 1:
             chosen.add(group)
             held += sizes[group]
+    if share and not chosen and len(order) > 1:
+        chosen.add(min(order, key=sizes.__getitem__))
     return [item for item in items if item.group not in chosen], [item for item in items if item.group in chosen]

@@ -17,14 +17,15 @@ Sample = dict[str, Any]
 class Counted:
     """One side of the set. tokens: of the samples that are trained on. lengths: how many of those have so many tokens.
 
-    lost: (line, document, what happened, tokens before) of samples that were cut or dropped, the first fifty. faults: (line,
-    document, what is wrong with the mask).
+    dropped: as too long; left_out: for another reason, such as being a duplicate. lost: (line, document, what happened, tokens before)
+    of samples that were cut, dropped or left out, the first fifty. faults: (line, document, what is wrong with the mask).
     """
 
     samples: int = 0
     kept: int = 0
     truncated: int = 0
     dropped: int = 0
+    left_out: int = 0
     tokens: int = 0
     trained: int = 0
     longest: int = 0
@@ -46,7 +47,7 @@ class Counted:
             self.lost.append((sample["line"], sample["document"], fate, sample["length"]))
         if sample["fault"]:
             self.faults.append((sample["line"], sample["document"], sample["fault"]))
-        if fate != "dropped":
+        if fate in ("kept", "truncated"):
             self.tokens += sample["tokens"]
             self.trained += sample["trained"]
             self.lengths[sample["tokens"]] += 1
@@ -59,9 +60,11 @@ class Ledger:
     training: Counted
     validation: Counted
     opening: str
+    refused: str
     parameters: float
     flops: float
     gpu: bool
+    devices: int
 
     def figures(self) -> dict[str, Any]:
         """What ledger.json keeps: nothing that depends on the machine."""
@@ -72,7 +75,8 @@ class Ledger:
 
 def _figures(side: Counted) -> dict[str, Any]:
     return {
-        "samples": side.samples, "kept": side.kept, "truncated": side.truncated, "dropped": side.dropped, "tokens": side.tokens,
+        "samples": side.samples, "kept": side.kept, "truncated": side.truncated, "dropped": side.dropped, "left_out": side.left_out,
+        "tokens": side.tokens,
         "trained_tokens": side.trained, "masked_tokens": side.tokens - side.trained, "longest": side.longest,
         "lengths": {str(length): count for length, count in sorted(side.lengths.items())},
         "lost": side.lost, "faults": side.faults[:LISTED],

@@ -11,32 +11,33 @@ from lorewright.errors import LorewrightError
 def check(ledger: Ledger, most_dropped: float, where: str) -> None:
     """Raises LorewrightError, with the samples' lines and the remedy, for a set that would waste the training.
 
-    most_dropped: the share of the training samples that may be lost, 0 to 1. where: the file that was judged.
+    most_dropped: the share of the samples that may be dropped as too long, 0 to 1. where: the file that was judged.
     """
     for name, side in (("training", ledger.training), ("validation", ledger.validation)):
         if side.faults:
-            said = Counter(fault for _, _, fault in side.faults).most_common(1)[0]
-            lines = [f"{line} ({document})" if document else str(line) for line, document, fault in side.faults if fault == said[0]]
-            raise LorewrightError(
-                f"{said[0]} in {said[1]} of {side.samples} {name} samples: line {_few(lines)}", where=where, remedy=_remedy(said[0])
-            )
-        if side.samples and side.dropped > most_dropped * side.samples:
+            fault, times = Counter(fault for _, _, fault in side.faults).most_common(1)[0]
+            lines = [f"{line} ({document})" if document else str(line) for line, document, found in side.faults if found == fault]
+            said = f"{fault} in {times} of {side.samples} {name} samples: line {_few(lines, times)}"
+            raise LorewrightError(said, where=where, remedy=_remedy(fault))
+        if side.dropped > most_dropped * side.samples:
             _refuse_dropped(name, side, most_dropped, where)
+    if ledger.refused:
+        raise LorewrightError(f"Axolotl refuses the set: {ledger.refused}", where=where, remedy="the log of the ledger tells the rest")
 
 
 def _refuse_dropped(name: str, side: Counted, most: float, where: str) -> None:
     lines = [f"{line} ({document}, {length} tokens)" for line, document, fate, length in side.lost if fate == "dropped"]
     raise LorewrightError(
-        f"Axolotl drops {side.dropped} of {side.samples} {name} samples ({side.dropped / side.samples:.0%}; {most:.0%} are allowed), "
-        f"longer than axolotl.sequence_len: line {_few(lines)}",
+        f"Axolotl drops {side.dropped} of {side.samples} {name} samples ({side.dropped / side.samples:.1%}; {most:.1%} are allowed), "
+        f"longer than axolotl.sequence_len: line {_few(lines, side.dropped)}",
         where=where,
         remedy=f"raise axolotl.sequence_len (the longest has {side.longest} tokens), lower data.chunk.max or data.pairs.max_tokens, "
         "or set axolotl.excess_length_strategy to truncate",
     )
 
 
-def _few(lines: list[str]) -> str:
-    return ", ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+def _few(lines: list[str], count: int) -> str:
+    return ", ".join(lines[:3]) + (f" and {count - 3} more" if count > 3 else "")
 
 
 def _remedy(fault: str) -> str:

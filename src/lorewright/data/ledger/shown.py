@@ -26,7 +26,7 @@ def _of_line(file: Path, split: str, number: str) -> Iterator[Sample]:
     for sample in samples(file):
         if sample["split"] == split:
             last = sample["line"]
-            if str(last) == number:
+            if str(last) == number.lstrip("0"):
                 yield sample
     if split not in ("training", "validation"):
         raise LorewrightError(f"--show {split}:{number}: there is no such side", remedy="say a number, or validation:NUMBER")

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorewright.data.measure import measure
 from lorewright.errors import LorewrightError
 
+WORDS = measure("words", "")  # a sign of Chinese or Japanese is a word
 LEAK_WORDS = 8
 """Paragraphs of fewer words, such as “Yes,” she said., may stand anywhere by chance."""
 SHOWN = 12
@@ -86,7 +88,7 @@ def count(file: Path, held: Set[bytes] | None = None) -> Side:
     side, seen = Side(), set[bytes]()
     for example in examples(file):
         text = trained(example)
-        length = len(text.split())
+        length = WORDS(text)
         side.examples += 1
         side.words += length
         side.lengths[length] += 1
@@ -112,7 +114,7 @@ def leaks(both: Set[bytes], validation: Path) -> Leaks:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    return (paragraph for block in text.split("\n\n") if len((paragraph := " ".join(block.split())).split(" ", LEAK_WORDS)) >= LEAK_WORDS)
+    return (paragraph for block in text.split("\n\n") if WORDS(paragraph := " ".join(block.split())) >= LEAK_WORDS)
 
 
 def _mark(text: str) -> bytes:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 ROWS = {
-    "samples": "samples", "truncated": "cut at the end", "dropped": "dropped as too long", "tokens": "tokens",
+    "samples": "samples", "truncated": "cut at the end", "dropped": "dropped as too long", "left_out": "left out for another reason",
+    "tokens": "tokens",
     "trained_tokens": "tokens trained", "masked_tokens": "tokens masked", "longest": "longest sample, in tokens",
 }  # fmt: skip
 
@@ -31,5 +32,9 @@ class Seen:
         lengths = Counter[int]()
         for side in (training, validation):
             lengths.update({int(length): count for length, count in side["lengths"].items()})
-        lost = tuple((line, document, fate, tokens) for line, document, fate, tokens in training["lost"])
+        lost = tuple(
+            (line, f"{document}{where}", fate.replace("_", " "), tokens)
+            for side, where in ((training, ""), (validation, ", held out"))
+            for line, document, fate, tokens in side["lost"]
+        )
         return cls(tuple((said, training[key], validation[key]) for key, said in ROWS.items()), lengths, lost, values["opening"])
