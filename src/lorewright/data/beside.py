@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
+
+AHEAD = 4  # messages that wait for the process, so that the one that sends need not
+_END = object()
 
 
 class Helper:
@@ -21,12 +26,16 @@ class Helper:
         self._process = start.Process(target=_work, args=(theirs, work, words), daemon=True)
         self._process.start()
         theirs.close()
+        self._waiting: queue.Queue[Any] = queue.Queue(AHEAD)
+        self._died = False
+        self._sender = threading.Thread(target=self._send_waiting, daemon=True)
+        self._sender.start()
 
     def send(self, message: Any) -> None:
-        try:
-            self._connection.send(message)
-        except OSError:
-            raise self._last_word() from None
+        """Waits only while AHEAD messages are under way."""
+        if self._died:
+            raise self._last_word()
+        self._waiting.put(message)
 
     def receive(self) -> Any:
         try:
@@ -38,9 +47,19 @@ class Helper:
         return answer
 
     def close(self) -> None:
+        self._process.kill()  # it has answered, or its answer is not wanted any more
+        self._process.join()
+        self._waiting.put(_END)
+        self._sender.join()
         self._connection.close()
-        self._process.join(10)
-        self._process.kill()
+
+    def _send_waiting(self) -> None:
+        while (message := self._waiting.get()) is not _END:
+            try:
+                if not self._died:
+                    self._connection.send(message)
+            except OSError:
+                self._died = True
 
     def _last_word(self) -> Exception:
         """What the process sent before it ended, if that was an error."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lorewright.data.text_file import encoding_of
 
-SIZE = 1 << 20
+SIZE = 1 << 19
 COMMENT = 20_000  # characters; an HTML comment that is longer is text that somebody forgot to close
 _BLANK = re.compile(r"\n[ \t]*\n")
 

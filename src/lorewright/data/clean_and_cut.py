@@ -27,9 +27,17 @@ def clean_and_cut(
     documents: Sequence[Document], data: Data, cutting: Cutting, removals: Removals, folder: Path, told: Callable[[float, float, str], None]
 ) -> Cleaned:
     """Every document's passages into the cutting. folder: for what is kept meanwhile. told: bytes done, of how many, which document."""
-    total, done = sum(document.size for document in documents), 0
     cleaned = Cleaned({}, Sample(data.seed))
-    with Cleaning(data.clean, removals, folder) as cleaning:
+    _clean(documents, Cleaning(data.clean, removals, folder), cutting, cleaned, told)
+    cutting.finish()
+    return cleaned
+
+
+def _clean(
+    documents: Sequence[Document], cleaning: Cleaning, cutting: Cutting, cleaned: Cleaned, told: Callable[[float, float, str], None]
+) -> None:
+    total, done = sum(document.size for document in documents), 0
+    with cleaning:
         for document in documents:
             told(done, total, document.name)
             cleaned.titles[document.name], source = document.opened()
@@ -41,5 +49,3 @@ def clean_and_cut(
                     cutting.feed(joined)
             cutting.feed(None)
             done += document.size
-    cutting.finish()
-    return cleaned

@@ -13,6 +13,10 @@ Values = npt.NDArray[np.int64]
 LONG = 120  # bytes of UTF-8; a shorter paragraph may well be said twice
 
 
+MOST = 1 << 23  # bytes of keys in a sorted run; joining longer ones would take several times as much meanwhile
+NUMBER = np.uint64((1 << 28) - 1)
+
+
 @dataclass
 class Seen:
     """Which 64-bit keys were given before, and the value that came with each first: sorted runs, joined when of like size."""
@@ -21,24 +25,65 @@ class Seen:
 
     def before(self, keys: Keys, values: Values) -> Values:
         """For each key the value of its first appearance, in an earlier call or earlier in this one; -1 for a new key."""
-        found = np.full(len(keys), -1, np.int64)
-        for known, held in self.runs:
-            at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-            found = np.where(known[at] == keys, held[at], found)
         unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        earlier = first[inverse]
-        repeated = (found < 0) & (earlier != np.arange(len(keys)))
-        self._add(unique[found[first] < 0], values[first][found[first] < 0])
-        return np.where(repeated, values[earlier], found)
+        found = np.full(len(unique), -1, np.int64)
+        for known, held in self.runs:
+            at = np.minimum(np.searchsorted(known, unique), len(known) - 1)
+            found = np.where(known[at] == unique, held[at], found)
+        self._add(unique[found < 0], values[first][found < 0])
+        repeated = first[inverse] != np.arange(len(keys))
+        return np.where(found[inverse] >= 0, found[inverse], np.where(repeated, values[first][inverse], -1))
 
     def _add(self, keys: Keys, values: Values) -> None:
         if len(keys):
             self.runs.append((keys, values))
-        while len(self.runs) > 1 and 2 * len(self.runs[-1][0]) >= len(self.runs[-2][0]):
+        while _joins([keys for keys, _ in self.runs], MOST):
             (one, first), (other, second) = self.runs.pop(), self.runs.pop()
             joined = np.concatenate([one, other])
             order = np.argsort(joined, kind="stable")
             self.runs.append((joined[order], np.concatenate([first, second])[order]))
+
+
+@dataclass
+class SeenTags:
+    """As Seen, in half the memory: only 36 bits of a key are compared, so now and then one is taken for another.
+
+    The other 28 bits hold the number that came with it (of more than 268 million the lower bits).
+    """
+
+    runs: list[Keys] = field(default_factory=list)
+
+    def before(self, keys: Keys, numbers: Values) -> Values:
+        """For each key the number of its first appearance, in an earlier call or with a smaller number in this one; -1 for a new key."""
+        entries = (keys & ~NUMBER) | (numbers.astype(np.uint64) & NUMBER)
+        order = np.argsort(entries)
+        entries = entries[order]
+        tags = entries & ~NUMBER
+        opens = np.concatenate([np.ones(min(1, len(tags)), bool), tags[1:] != tags[:-1]])
+        unique = tags[opens]
+        found = np.full(len(unique), -1, np.int64)
+        for known in self.runs:
+            hit = known[np.minimum(np.searchsorted(known, unique), len(known) - 1)]
+            found = np.where(hit & ~NUMBER == unique, (hit & NUMBER).astype(np.int64), found)
+        self._add(entries[opens][found < 0])
+        group = np.cumsum(opens) - 1
+        earlier = np.where(opens, -1, (entries[opens] & NUMBER).astype(np.int64)[group])
+        answer = np.empty(len(keys), np.int64)
+        answer[order] = np.where(found[group] >= 0, found[group], earlier)
+        return answer
+
+    def _add(self, entries: Keys) -> None:
+        if len(entries):
+            self.runs.append(entries)
+        while _joins(self.runs, 4 * MOST):
+            joined = np.concatenate([self.runs.pop(), self.runs.pop()])
+            joined.sort()
+            self.runs.append(joined)
+
+
+def _joins(runs: list[Keys], most: int) -> bool:
+    """Whether the last two runs are to be joined: of like size, and together not more than most bytes."""
+    return len(runs) > 1 and 2 * len(runs[-1]) >= len(runs[-2]) and runs[-1].nbytes + runs[-2].nbytes <= most
 
 
 def settled(found: Values, long: npt.NDArray[np.bool_]) -> Values:

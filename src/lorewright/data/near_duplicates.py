@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from lorewright.data.duplicates import Seen
+from lorewright.data.duplicates import SeenTags
 
 Words32 = npt.NDArray[np.uint32]
 Words64 = npt.NDArray[np.uint64]
 RUN = 5  # words in a shingle
+BATCH = 1 << 18
+ROWS = 3  # MinHash values in a band
 LEAST = 12  # shingles; a paragraph of fewer is too short to be nearly another
 LETTERS = np.array([chr(byte).isalnum() if byte < 128 else True for byte in range(256)])
 _MIX = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
@@ -38,21 +40,22 @@ class NearDuplicates:
 
     threshold: float
     store: BinaryIO
-    _seen: Seen = field(default_factory=Seen)
+    _seen: SeenTags = field(default_factory=SeenTags)
     _ends: array[int] = field(default_factory=lambda: array("q", [0]))
     _roots: dict[int, int] = field(default_factory=dict)
 
     def find(self, raw: Sequence[bytes]) -> list[int]:
         """For each paragraph (UTF-8) the number of the one it resembles, or -1; numbers count all paragraphs ever given, from 0."""
+        return [found for few in _batches(raw) for found in self._find(few)]
+
+    def _find(self, raw: Sequence[bytes]) -> list[int]:
         first = len(self._ends) - 1
         for one in raw:
             self._ends.append(self._ends[-1] + len(one))
         self.store.seek(0, os.SEEK_END)
         self.store.write(b"".join(raw))
         found = [-1] * len(raw)
-        if not raw:
-            return found
-        signatures, which = signed(raw, self.rows * self.bands)
+        signatures, which = signed(raw, ROWS * self.bands)
         for at, candidates in self._candidates(signatures, which + first):
             near = next((known for known in candidates if self._alike(raw[at - first].decode(), known)), -1)
             if near >= 0:
@@ -60,20 +63,16 @@ class NearDuplicates:
         return found
 
     @property
-    def rows(self) -> int:
-        return 4 if self.threshold >= 0.75 else 3
-
-    @property
     def bands(self) -> int:
-        """With these a pair at the threshold 0.8 is seen with 98 %, at 0.5 with 80 %: 1 - (1 - s^rows)^bands."""
-        return 8 if self.threshold >= 0.75 else 12
+        """With these a pair at the threshold 0.8 is seen with 98 %, at 0.5 with 80 %: 1 - (1 - s^ROWS)^bands."""
+        return 6 if self.threshold >= 0.75 else 12
 
     def _candidates(self, signatures: Words32, numbers: npt.NDArray[np.int64]) -> list[tuple[int, list[int]]]:
         """(paragraph, earlier ones that share a band with it) where there are any."""
         places = []
         for band in range(self.bands):
             keys = np.full(len(numbers), band + 1, np.uint64)
-            for row in signatures[band * self.rows : (band + 1) * self.rows]:
+            for row in signatures[band * ROWS : (band + 1) * ROWS]:
                 keys = _mixed(keys * _MIX[0] + row.astype(np.uint64))
             places.append(self._seen.before(keys, numbers))
         table = np.stack(places) if places else np.empty((0, 0), np.int64)
@@ -88,6 +87,18 @@ class NearDuplicates:
         self.store.flush()
         self.store.seek(self._ends[known])
         return resemblance(text, self.store.read(self._ends[known + 1] - self._ends[known]).decode()) >= self.threshold
+
+
+def _batches(raw: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The paragraphs in order, about BATCH bytes at a time: the arrays over them are many times as large."""
+    begin, size = 0, 0
+    for at, one in enumerate(raw):
+        size += len(one)
+        if size >= BATCH:
+            yield raw[begin : at + 1]
+            begin, size = at + 1, 0
+    if begin < len(raw):
+        yield raw[begin:]
 
 
 def resemblance(one: str, other: str) -> float:

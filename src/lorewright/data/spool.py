@@ -11,7 +11,7 @@ from typing import TextIO
 from lorewright.data.hold_out import Place
 from lorewright.data.split import Cut
 
-SAMPLE = 16  # blocks of cleaned text, 1 MB each, that the style is measured on
+SAMPLE = 8  # blocks of cleaned text, about 1 MB each, that the style is measured on
 
 
 @dataclass
