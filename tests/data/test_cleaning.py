@@ -192,6 +192,20 @@ def test_marks_go_and_what_was_added_stays() -> None:
     assert len(told) == 9
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("She ran.\n\nTODO: decide if he is dead (ch. 2 says so, ch. 6 not!!) Then fix it.\n\nIt rained.", "She ran.\n\n\n\nIt rained."),
+        ("TODO: Mr. Marrin needs a name. Then chapter 2.\n\nIt rained.", "\n\nIt rained."),
+        ("TODO fix this scene, it drags\n\nXXX need a better line\n\nTK: the market.\n\nIt rained.", "\n\n\n\n\n\nIt rained."),
+        ("She ran. [??? what would he say here] It rained.", "She ran. It rained."),
+        ("TODO comenzó aquella noche.\n\nXXX\n\nTODO EL MUNDO.", "TODO comenzó aquella noche.\n\nXXX\n\nTODO EL MUNDO."),
+    ],
+)
+def test_a_desk_note_goes_whole_and_spanish_stays(text: str, left: str) -> None:
+    assert without_marks(text, lambda before, mark: None) == left
+
+
 def test_duplicates_go_within_and_across_documents(tmp_path: Path) -> None:
     short = "“No,” she said."
     one = "\n\n".join([LINES[0], short, LINES[1]])

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorewright.data import spool
 from lorewright.data.clean import SCENE_BREAK, clean
-from lorewright.data.formats.passages import Passage, example, instruction
+from lorewright.data.formats.passages import Passage, example, instruction, people_in
 from lorewright.data.hold_out import Place, hold_out
 from lorewright.data.split import sentences, split
 from lorewright.recipe import Chunk
@@ -114,3 +115,45 @@ def test_example_is_system_user_assistant_and_tells_where_it_came_from() -> None
     assert "Elena and Wim" in asked
     assert "250" in asked or "240" in asked
     assert asked == instruction(passage, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("He said that Miss Elphinstone had gone, and Miss Elphinstone was right.", ["Miss Elphinstone"]),
+        ("I saw, when Mrs. Cavendish came, that Cavendish had a hat; so Mrs. Cavendish laughed.", ["Mrs. Cavendish"]),
+        ("It was, Anna said, the house that Anna's mother built.", ["Anna"]),
+        ("They fled the Heat from there, and the Heat followed; it was a heat that burned.", []),
+        ("We lived in Morrow then. Nobody who left for Morrow came back, and to Morrow we went.", []),
+        ("She put on, with care, Tin Woodman armour that Tin Woodman had, for Tin was cheap and Tin was light.", ["Tin Woodman"]),
+    ],
+)
+def test_only_somebody_is_named(text: str, names: list[str]) -> None:
+    assert people_in(text) == names
+
+
+def test_a_document_that_is_too_large_gives_its_end() -> None:
+    """Asked for a quarter, never nearly a half: of a small book and three large ones."""
+    sizes = {"small": 8, "a": 39, "b": 40, "c": 30}
+    places = [Place(name, number, 1000, 1000, number * 1000, (number + 1) * 1000) for name, size in sizes.items() for number in range(size)]
+    for seed in range(12):
+        held = len(hold_out(places, 0.25, seed)[1])
+        assert 0.12 * len(places) <= held <= 0.38 * len(places)
+
+
+def test_a_sample_is_everything_until_it_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "SAMPLE", 1000)
+    texts = [f"{number:03d}" + "x" * (97 if number % 2 else 0) for number in range(18)]
+    small = spool.Sample(1)
+    for text in texts:
+        small.add(text)
+    assert small.texts() == texts
+    short = 0
+    for seed in range(40):
+        large = spool.Sample(seed)
+        for text in texts * 20:
+            large.add(text)
+        kept = large.texts()
+        assert 800 <= sum(map(len, kept)) <= 1000
+        short += sum(len(text) == 3 for text in kept)
+    assert 7 <= short / 40 <= 17, "a short text is drawn as often as a long one, of which about ten have room"

@@ -30,7 +30,10 @@ def main(given: argparse.Namespace) -> int:
         )
     if given.limit is not None and given.limit < 1:
         raise LorewrightError(f"--limit {given.limit}: must be at least 1")
-    settings = replace(settings, job="answers", limit=given.limit or settings.limit)
+    if settings.job == "qa":
+        remedy = "lorewright prepare asks about passages; for prompts take a recipe with data.augment.job: answers"
+        raise LorewrightError("data.augment.job qa asks about passages, not prompts", where=given.recipe, remedy=remedy)
+    settings = replace(settings, limit=given.limit or settings.limit)
     items = read_prompts(given.prompts)
     endpoint = endpoint_of(settings, f"{base_url(recipe.serve.host, recipe.serve.port)}/v1", recipe.name)
     facts = augment(items, settings, given.output, Console(), endpoint=endpoint, yes=given.yes)

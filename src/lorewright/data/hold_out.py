@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 BOUNDARIES = ("chapter", "scene", "")
+MOST = 1.5  # times what is wanted; rather than more, the end of a document is held out
 
 
 class Place(NamedTuple):
@@ -54,7 +55,7 @@ def _drawn(order: list[str], sizes: dict[str, int], wanted: float) -> set[str]:
     chosen: set[str] = set()
     held = 0
     for name in order:
-        fits = held + sizes[name] / 2 <= wanted
+        fits = held + sizes[name] / 2 <= wanted and held + sizes[name] <= wanted * MOST
         if fits and len(chosen) < len(order) - 1:
             chosen.add(name)
             held += sizes[name]

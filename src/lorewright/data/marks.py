@@ -10,13 +10,20 @@ from lorewright.data.blocks import COMMENT
 Told = Callable[[int, str], None]  # (paragraphs before it, what was taken out)
 
 _WORDS = r"(?:TODO|FIXME|XXX|TK|TBD)"
-_BARE_WORDS = ("TODO", "FIXME", "XXX:", "XXX(")
+# What follows such a word where no colon does: in Spanish TODO is a word like any other.
+_ORDERS = "add|change|check|cut|decide|describe|expand|find|finish|fix|look|make|more|move|name|need|needs|remove|research|rewrite|write"
+_BARE_WORDS = ("TODO", "FIXME", "XXX", "TK:")
 _COMMENT = re.compile(rf"<!--.{{0,{COMMENT}}}?-->[ \t]*", re.DOTALL)
 _BRACKETED = re.compile(
-    rf"\[(?:{_WORDS}\b|(?i:(?:author'?s? |editor'?s? |ed\. )?(?:note|notes|comment|query|reminder)(?: to self)?[ \t]*:))"
+    rf"\[(?:{_WORDS}\b|\?{{2,}}|(?i:(?:author'?s? |editor'?s? |ed\. )?(?:note|notes|comment|query|reminder)(?: to self)?[ \t]*:))"
     r"[^\[\]]{0,1000}\][ \t]*"
 )
-_BARE = re.compile(r"\b(?:TODO|FIXME|XXX)(?:\([^()\n]{0,40}\))?:[^\n]*?(?:[.!?…](?=\s|$)[ \t]*|(?=\n)|$)|^(?:TODO|FIXME)$", re.MULTILINE)
+# A line that begins with such a word is a note to its end; within a line the note ends with its sentence.
+_BARE = re.compile(
+    rf"^(?:[-*+][ \t]+)?(?:(?:TODO|FIXME|XXX)(?:\([^()\n]{{0,40}}\))?(?::|[ \t]+(?:{_ORDERS})\b)|TK:)[^\n]*|^(?:TODO|FIXME)$"
+    r"|\b(?:TODO|FIXME|XXX|TK)(?:\([^()\n]{0,40}\))?:[^\n]*?(?:[.!?…](?=\s|$)[ \t]*|(?=\n)|$)",
+    re.MULTILINE,
+)
 _NOTE_MARK = re.compile(r"(?<=\S)\[\^[^\]\s]{1,40}\](?!:)")
 _TRACKED = re.compile(
     r"\{--(?P<gone>.{0,5000}?)--\}|\{>>(?P<said>.{0,5000}?)<<\}|\{~~(?P<old>.{0,5000}?)~>(?P<new>.{0,5000}?)~~\}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TextIO
 from lorewright.data.hold_out import Place
 from lorewright.data.split import Cut
 
-SAMPLE = 8  # blocks of cleaned text, about 1 MB each, that the style is measured on
+SAMPLE = 8_000_000  # characters of cleaned text that the style is measured on
 
 
 @dataclass
@@ -47,25 +48,27 @@ def passages(file: Path) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Sample:
-    """A fair sample of a stream of texts, the same for a seed: everything while it is small (reservoir sampling)."""
+    """A fair sample of a stream of texts, the same for a seed: everything up to SAMPLE characters, beyond that a draw of the texts."""
 
     seed: int
-    kept: list[tuple[int, str]] = field(default_factory=list)
-    given: int = 0
+    _kept: list[tuple[float, int, str]] = field(default_factory=list)
+    _given: int = 0
+    _size: int = 0
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 (a draw, not a secret)
 
     def add(self, text: str) -> None:
-        self.given += 1
-        if len(self.kept) < SAMPLE:
-            self.kept.append((self.given, text))
-        elif (at := self._random.randrange(self.given)) < SAMPLE:
-            self.kept[at] = (self.given, text)
+        """Every text draws a number; when there is too much, those with the highest go."""
+        self._given += 1
+        self._size += len(text)
+        heapq.heappush(self._kept, (-self._random.random(), self._given, text))
+        while self._size > SAMPLE and len(self._kept) > 1:
+            self._size -= len(heapq.heappop(self._kept)[2])
 
     def texts(self) -> list[str]:
-        return [text for _, text in sorted(self.kept)]
+        return [text for _, text in sorted((number, text) for _, number, text in self._kept)]
 
 
 def drawn(places: list[Place], most: int | None, seed: int) -> list[Place]:

@@ -9,6 +9,7 @@ from lorewright.recipe.model import FORMAT_PARTS
 from lorewright.recipe.source import KeyPath
 
 JOBS = {"qa": "qa", "charts": "answers"}  # what augmentation must do for a format
+PASSAGES = ("passages", "completion")
 AXOLOTL_LENGTH = 512  # Axolotl's own sequence_len where none is set
 
 
@@ -20,6 +21,8 @@ def format_problems(data: Mapping[str, Any], axolotl: Any) -> Iterator[tuple[Key
             yield ("data", part), f"is for format {' and '.join(formats)}; this recipe's is {chosen}"
     if chosen in FORMAT_PARTS["pairs"]:
         yield from _lengths(_part(data, "pairs"), axolotl)
+    if chosen in PASSAGES:
+        yield from _passage_length(_part(data, "chunk"), axolotl)
     job = _part(data, "augment").get("job")
     if job in JOBS.values() and JOBS.get(chosen, job) != job:
         yield ("data", "augment", "job"), f"must be {JOBS[chosen]} for format {chosen}"
@@ -43,6 +46,13 @@ def _lengths(pairs: Mapping[str, Any], axolotl: Any) -> Iterator[tuple[KeyPath, 
             ("data", "pairs", "max_tokens"),
             f"must be at most axolotl.sequence_len ({limit}), got {longest}; Axolotl drops longer examples",
         )
+
+
+def _passage_length(chunk: Mapping[str, Any], axolotl: Any) -> Iterator[tuple[KeyPath, str]]:
+    limit = axolotl.get("sequence_len", AXOLOTL_LENGTH) if isinstance(axolotl, Mapping) else None
+    longest = chunk.get("max")
+    if chunk.get("unit", "tokens") == "tokens" and isinstance(limit, int) and isinstance(longest, int) and longest > limit:
+        yield ("data", "chunk", "max"), f"must be below axolotl.sequence_len ({limit}), got {longest}; Axolotl drops longer examples"
 
 
 def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -35,6 +35,8 @@ def extract(step: Step, run: Run) -> Facts:
         run.console.line(f"extract   left out {entry.source}: {entry.refused}")
     if len(refused) > SHOWN:
         run.console.line(f"extract   and {len(refused) - SHOWN} more; {log} and step.json list them all")
+    if not entries:
+        raise LorewrightError("holds no files", where=", ".join(data.sources), remedy="put manuscripts there, or correct data.sources")
     if len(refused) == len(entries):
         kinds = "data.sources wants text, Markdown, EPUB, PDF, Word, HTML or JSON files"
         raise LorewrightError("no manuscript could be read", where=", ".join(data.sources), remedy=kinds)

@@ -99,4 +99,5 @@ def _write(folder: Path, sides: Sides, passages: Iterator[tuple[str, Passage]], 
 def _said(facts: Facts, sides: Sides) -> str:
     held = list(dict.fromkeys(place.document for place in sides["validation"]))
     names = f" ({', '.join(held)})" if 0 < len(held) <= 2 else ""
-    return f"{facts['documents']} manuscripts -> {facts['training']} examples to train on, {facts['validation']} held out{names}"
+    manuscripts = f"{facts['documents']} manuscript{'s' * (facts['documents'] != 1)}"
+    return f"{manuscripts} -> {facts['training']} examples to train on, {facts['validation']} held out{names}"

@@ -33,6 +33,8 @@ def read_prompts(file: Path) -> list[Item]:
 
     Raises LorewrightError with the line of the first bad entry.
     """
+    if file.suffix.lower() not in (".txt", ".jsonl", ".ndjson"):
+        raise LorewrightError("is no file of prompts", where=str(file), remedy="name a .txt or .jsonl file")
     try:
         text = read_text(file)
     except (OSError, ValueError) as problem:

@@ -106,6 +106,7 @@ def _open_calls(calls: dict[str, Call], state: _State) -> list[Call]:
 def _agree(todo: list[Call], total: int, state: _State, *, yes: bool) -> None:
     """Says what it will take, and asks when that may be more than `ask_above` dollars, or when nobody knows the price."""
     if not todo:
+        state.console.line(f"augment   nothing to ask: {total:,} prompts were settled earlier ({state.kept.file.parent} keeps the answers)")
         return
     sent = sum(guessed_tokens("".join(turn["content"] for turn in call.body["messages"])) for call in todo)
     likely = Tokens(sent, len(todo) * min(state.job.expected, state.settings.max_tokens))

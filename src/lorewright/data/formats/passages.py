@@ -9,12 +9,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-_NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})\b")
-_NOT_NAMES = {"The", "And", "But", "Then", "She", "They", "His", "Her", "You", "What", "When", "There", "That", "This"}
+_NAME = re.compile(r"(?<=[a-z,;] )((?:(?:Mr|Mrs|Ms|Dr)\. )?(?!Mrs\b)[A-Z][a-z]{2,}(?: [A-Z][a-z]+)*)\b")
+# Somebody speaks, owns or does something; a place, a day or a thing seldom does.
+_ACTS = (
+    r"(?:’s|'s|,?(?: and [A-Z][a-z]+)? (?:said|was|had|did|would|could|came|went|took|saw|knew|gave|told|stood|sat|ran|put|got|made"
+    r"|thought|felt|held|left|found|kept|shook|\w{2,}ed)\b)"
+)
+_SAYS = r"\b(?:said|asked|cried|answered|replied|called|told) "
+_PLACED = r"\b(?:[Tt]he|an?|in|at|near|into|across) "
 _OPENINGS = (
     "Write a scene{title}{people}, about {words} words.",
-    "Continue in your own voice{title}: a scene{people} of about {words} words.",
-    "Tell what happens{title}{people}. About {words} words.",
+    "Write the next scene{title}{people}, about {words} words.",
+    "Tell a part of the story{title}{people}, about {words} words.",
 )
 
 
@@ -36,12 +42,26 @@ def example(passage: Passage, system: str, seed: int) -> dict[str, Any]:
 
 def instruction(passage: Passage, seed: int) -> str:
     """What somebody might have asked to get this passage; the same for the same seed."""
-    names = [name for name, times in Counter(_NAME.findall(passage.text)).most_common(6) if times > 1 and name not in _NOT_NAMES][:3]
+    names = people_in(passage.text)
     people = f" with {_listed(sorted(names))}" if names else ""
     title = f" from “{passage.title}”" if passage.title else ""
     words = max(10, round(len(passage.text.split()), -1))
     pick = int.from_bytes(hashlib.sha256(f"{seed} {passage.document} {passage.number}".encode()).digest()[:4], "big")
     return _OPENINGS[pick % len(_OPENINGS)].format(title=title, people=people, words=words)
+
+
+def people_in(text: str) -> list[str]:
+    """Up to three names that stand in the text more than once and act in it, the commonest first; rather none than a thing."""
+    found = Counter({name: len(re.findall(rf"\b{name}\b", text)) for name in set(_NAME.findall(text))})
+    likely = sorted(found.items(), key=lambda one: (-one[1], one[0]))[:8]
+    people = [name for name, times in likely if times > 1 and _is_somebody(name, text)]
+    return [name for name in people if not any(longer.endswith(f" {name}") for longer in people)][:3]
+
+
+def _is_somebody(name: str, text: str) -> bool:
+    if re.search(rf"\b{name.lower()}\b|{_PLACED}{name}\b|\b{name} [A-Z][a-z]", text):  # a word, a place, the first part of a name
+        return False
+    return bool(re.search(rf"\b{name}{_ACTS}|{_SAYS}{name}\b", text))
 
 
 def _listed(names: list[str]) -> str:

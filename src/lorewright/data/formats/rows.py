@@ -90,7 +90,9 @@ def _rows(file: Path, text: str) -> Iterator[tuple[int, Any]]:
         yield from enumerate((_mapping(value) for value in _listed(json.loads(text))), 1)
     elif suffix in (".csv", ".tsv"):
         csv.field_size_limit(2**31 - 1)  # a completion may be a whole chapter
-        reader = csv.DictReader(io.StringIO(text), dialect="excel-tab" if suffix == ".tsv" else "excel", strict=True)
+        head = text.partition("\n")[0]
+        between = max("\t;," if suffix == ".csv" else "\t", key=head.count) if head.count(",") == 0 else ","
+        reader = csv.DictReader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else between, strict=True)
         for values in reader:
             yield reader.line_num, values if None not in values else "has more fields than the head line"
     else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from lorewright.data.style.languages import NAMES
 from lorewright.data.style.profile import Style
+from lorewright.data.style.reference import REFERENCE
 
-FOND = 3.0
-"""Marks per 1,000 words from which a writer is fond of them."""
+FOND = 1.5
+"""How often a writer who is fond of a mark sets it, times what is usual in English fiction."""
 PLAIN, RICH = 0.025, 0.085
 """Share of rare words below and above which the choice of words is worth a sentence: two deviations from the usual in fiction."""
 
@@ -48,7 +49,11 @@ def _talk(dialogue: float) -> str:
 
 
 def _fondness(style: Style) -> str:
-    marks = [name for name, mark in (("dashes", "dash"), ("semicolons", "semicolon")) if style.marks.get(mark, 0.0) > FOND]
+    marks = [
+        name
+        for name, mark in (("dashes", "dash"), ("semicolons", "semicolon"))
+        if style.marks.get(mark, 0.0) > FOND * REFERENCE["marks"][mark][0]
+    ]
     return f" You are fond of {' and '.join(marks)}." if marks else ""
 
 
