@@ -91,7 +91,7 @@ def _prepare(recipe: Recipe) -> Step:
     outputs = ("training.jsonl", "validation.jsonl", "style.json")
     if not data.manuscripts:  # rows stand in files of any kind, and some formats render the chat template
         return Step("prepare", "artifact", "core", (), part, (), (*data.sources, *_template_files(recipe), *wording), outputs)
-    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer + wording, (*outputs, "removals.jsonl"), version=4)
+    return Step("prepare", "artifact", "core", ("extract",), part, (), tokenizer + wording, (*outputs, "removals.jsonl"), version=5)
 
 
 def _template_files(recipe: Recipe) -> tuple[str, ...]:
