@@ -21,6 +21,12 @@ TEXT = (".md", ".txt")
 # Light stages that are made along when the stage named here is asked for alone.
 ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
 
+# Keys of `rag` that the proxy is told as they are.
+PROXY_KEYS = (
+    "host", "port", "budget", "position", "introduction", "overflow", "max_active", "max_waiting", "timeouts", "limits",
+    "extra_fields", "allowed_hosts", "cors_origins",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Step:
@@ -145,8 +151,8 @@ def _ingest(recipe: Recipe) -> Step:
 
 def _rag(recipe: Recipe) -> Step:
     assert recipe.rag
-    keys = ("top_k", "max_distance", "host", "port")
-    part = {"name": recipe.name} | {key: getattr(recipe.rag, key) for key in keys}
+    values = asdict(recipe.rag)
+    part = {"name": recipe.name} | {key: values[key] for key in ("top_k", "max_distance", *PROXY_KEYS)}
     return Step("rag", "service", "core", ("serve", "ingest"), part)
 
 

@@ -15,7 +15,8 @@ import uvicorn
 
 from lorewright.rag.app import create_app
 from lorewright.rag.chunk import Passage
-from lorewright.rag.embed import TextEmbedder, Vectors
+from lorewright.rag.embed import Vectors
+from lorewright.rag.proxy import LoreEmbedder
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index, write_index
 
@@ -66,9 +67,11 @@ def settings(upstream: str, **changes: object) -> ProxySettings:
 
 
 @contextmanager
-def running_proxy(upstream: str, index: Index | None = None, embedder: TextEmbedder | None = None, **changes: object) -> Iterator[int]:
-    """The port of a proxy under uvicorn, in a thread."""
-    app = create_app(settings(upstream, **changes), index=index, embedder=embedder or WordEmbedder())
+def running_proxy(
+    upstream: str, index: Index | None = None, embedder: LoreEmbedder | None = None, *, lore: bool = True, **changes: object
+) -> Iterator[int]:
+    """The port of a proxy under uvicorn, in a thread. lore: whether it has an embedder."""
+    app = create_app(settings(upstream, **changes), index=index, embedder=embedder or WordEmbedder() if lore else None)
     config = uvicorn.Config(app, port=0, access_log=False, log_level="error", timeout_graceful_shutdown=1, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

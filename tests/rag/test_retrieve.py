@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lorewright.errors import LorewrightError
-from lorewright.rag.retrieve import query_text, require_same_model, retrieve
+from lorewright.rag.retrieve import Search, query_text, require_same_model, retrieve
 from lorewright.rag.store import Index
 from lorewright.rag.words import count_words
 
@@ -12,11 +12,11 @@ from .fakes import WordEmbedder
 
 @pytest.mark.req("F7")
 def test_near_passages_are_kept_and_far_ones_dropped_with_the_reason(index: Index) -> None:
-    found = retrieve(index, WordEmbedder(), "Elara cybernetic arm", 3, 0.8)
+    found = retrieve(index, WordEmbedder(), "Elara cybernetic arm", Search(3, 0.8))
     assert [hit.passage.heading for hit in found.hits] == ["Augmentations", "Voice"]
     assert [(one.hit.passage.heading, one.reason) for one in found.dropped] == [("Harbour", "farther than 0.8")]
     assert found.milliseconds > 0
-    assert len(retrieve(index, WordEmbedder(), "Elara", 1, 2).hits) == 1
+    assert len(retrieve(index, WordEmbedder(), "Elara", Search(1, 2)).hits) == 1
 
 
 def test_another_model_than_the_index_was_made_with_is_refused(index: Index) -> None:

@@ -25,9 +25,11 @@ def main(arguments: list[str]) -> int:
 
 def serve(config: Path) -> None:
     """Runs until stopped. Index and embedder are loaded before the port opens, so a port that answers is ready."""
+    from lorewright.rag.keys import api_keys, require_key
     from lorewright.rag.settings import read_settings
 
     settings = read_settings(config)
+    require_key(settings.host, api_keys())
 
     import uvicorn
 

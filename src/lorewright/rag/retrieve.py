@@ -17,6 +17,17 @@ QUERY_WORDS = 180
 
 
 @dataclass(frozen=True)
+class Search:
+    """top_k: most passages. max_distance: cosine, 0 to 2. categories, sources, tags: only passages of one of them; empty for all."""
+
+    top_k: int = 5
+    max_distance: float = 1.0
+    categories: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Dropped:
     """A passage found but not used, and why."""
 
@@ -33,13 +44,24 @@ class Retrieval:
     milliseconds: float = 0.0
 
 
-def retrieve(index: Index, embedder: TextEmbedder, text: str, top_k: int, max_distance: float) -> Retrieval:
-    """The top_k passages nearest to the text, without those farther away than max_distance (cosine, 0 to 2)."""
+def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) -> Retrieval:
+    """The passages nearest to the text that the search admits, nearest first."""
     started = time.perf_counter()
-    found = index.search(embedder.query(text), top_k)
+    filtered = search.categories or search.sources or search.tags
+    found = index.search(embedder.query(text), index.count if filtered else search.top_k)
+    found = [hit for hit in found if _admitted(hit, search)][: search.top_k]
     milliseconds = (time.perf_counter() - started) * 1000
-    far = tuple(Dropped(hit, f"farther than {max_distance:g}") for hit in found if hit.distance > max_distance)
-    return Retrieval(tuple(hit for hit in found if hit.distance <= max_distance), far, milliseconds)
+    far = tuple(Dropped(hit, f"farther than {search.max_distance:g}") for hit in found if hit.distance > search.max_distance)
+    return Retrieval(tuple(hit for hit in found if hit.distance <= search.max_distance), far, milliseconds)
+
+
+def _admitted(hit: Hit, search: Search) -> bool:
+    passage = hit.passage
+    if search.categories and passage.category not in search.categories:
+        return False
+    if search.sources and passage.source not in search.sources:
+        return False
+    return not search.tags or bool(set(search.tags) & set(passage.tags))
 
 
 def require_same_model(index: Index, embedder: TextEmbedder) -> None:

@@ -24,10 +24,12 @@ AGAIN = "ingest the lore again"
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage found. distance: cosine, 0 (same direction) to 2."""
+    """A passage found. distance: cosine, 0 (same direction) to 2. score: higher is better. found_by: dense, words, both or neighbour."""
 
     passage: Passage
     distance: float
+    score: float = 0.0
+    found_by: str = "dense"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lorewright.envs import CHECKOUT
 from lorewright.errors import RecipeError
 from lorewright.recipe.check import file_order, mapping_at, problems, schema
 from lorewright.recipe.layers import read_layers
-from lorewright.recipe.model import Augment, Charts, Chunk, Clean, Data, Extract, Pairs, Qa, Rag, Recipe, Sections, Serve
+from lorewright.recipe.model import Augment, Charts, Chunk, Clean, Data, Extract, Limits, Pairs, Qa, Rag, Recipe, Sections, Serve, Timeouts
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
 from lorewright.sources import trouble
 
@@ -151,10 +151,15 @@ def _freeze(values: dict[str, Any], path: Path) -> Recipe:
         axolotl=values.get("axolotl"),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
-        rag=Rag(**rag | {"sources": tuple(rag["sources"])}) if rag else None,
+        rag=_rag(rag) if rag else None,
         questions=tuple(values["questions"]),
         resolved=values,
     )
+
+
+def _rag(values: Mapping[str, Any]) -> Rag:
+    lists = {key: tuple(values[key]) for key in ("sources", "extra_fields", "allowed_hosts", "cors_origins")}
+    return Rag(**{**values, **lists, "timeouts": Timeouts(**values["timeouts"]), "limits": Limits(**values["limits"])})
 
 
 def _data(values: Mapping[str, Any]) -> Data:

@@ -153,6 +153,25 @@ class Serve:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """Seconds the proxy waits: for a connection to vLLM, for the next byte of its answer, for a turn in the queue."""
+
+    connect: float = 5
+    answer: float = 600
+    queue: float = 60
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one request to the proxy may ask for. body_mb: megabytes. max_tokens: None for no limit but the context."""
+
+    answers: int = 128
+    max_tokens: int | None = None
+    depth: int = 64
+    body_mb: float = 16
+
+
+@dataclass(frozen=True)
 class Rag:
     collection: str
     sources: tuple[str, ...]
@@ -162,6 +181,17 @@ class Rag:
     max_distance: float
     host: str
     port: int
+    budget: float
+    position: str
+    introduction: str | None
+    overflow: str
+    max_active: int
+    max_waiting: int
+    timeouts: Timeouts
+    limits: Limits
+    extra_fields: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
 
 
 def is_folder(model: str) -> bool:
