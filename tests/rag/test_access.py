@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import pytest
 
+from lorewright import chat
 from lorewright.errors import LorewrightError
 from lorewright.rag.access import Guard
 from lorewright.rag.app import create_app
@@ -122,3 +124,10 @@ def test_cors_is_off_by_default(upstream: UpstreamServer, proxy: httpx.Client) -
     answer = proxy.options(CHAT, headers=asked)
     assert answer.status_code == 403
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_our_own_client_sends_the_key(upstream: UpstreamServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOREWRIGHT_API_KEYS", "first-key,other")
+    with running_proxy(upstream.address) as port:
+        assert asyncio.run(chat.ask(f"http://127.0.0.1:{port}/v1", "m", "Why?")).text == "hé"
+    assert "authorization" not in upstream.asked[-1].headers
