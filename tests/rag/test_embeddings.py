@@ -38,6 +38,7 @@ def test_else_the_lore_embedder_answers_under_its_own_name(upstream: UpstreamSer
     upstream.asked.clear()
     assert proxy.post(PATH, json={"model": "words", "input": "x"}).json()["model"] == "words"
     assert upstream.asked == [], "asked by its name, nobody else needs to be"
+    assert "/v1/embeddings" not in {query["path"] for query in proxy.get("/stats").json()["recent_queries"]}, "it is no question"
 
 
 def test_openais_own_client_reads_it(upstream: UpstreamServer, index: Index) -> None:

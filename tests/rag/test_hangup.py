@@ -107,7 +107,8 @@ def test_the_other_routes_are_left_as_fast(upstream: UpstreamServer, index: Inde
         closed = time.monotonic()
         wait_until(lambda: upstream.left, 3)
         assert upstream.left[0] - closed < LONGEST
-        wait_until(lambda: last_status(port) == 499)
+        counted = f'lorewright_requests_total{{path="{path}",status="499"}} 1'
+        wait_until(lambda: counted in httpx.get(f"http://127.0.0.1:{port}/metrics").text)
 
 
 @pytest.mark.req("F8")

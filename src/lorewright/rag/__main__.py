@@ -40,7 +40,9 @@ def serve(config: Path) -> None:
     # What is loaded stays: without this, each full collection would walk a million objects while every stream waits.
     gc.collect()
     gc.freeze()
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none")
+    options = {"access_log": False, "server_header": False, "ws": "none", "timeout_graceful_shutdown": 2}
+    # A client may use its connection again just as it is closed, and fails then: so we are not the first to close it.
+    uvicorn.run(app, host=settings.host, port=settings.port, timeout_keep_alive=75, **options)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.body import Body, Rules, read_body, receive_body
 from lorewright.rag.embed import Vectors
 from lorewright.rag.hangup import while_connected
-from lorewright.rag.history import REQUEST, Query
+from lorewright.rag.history import Query
 from lorewright.rag.proxy import LoreEmbedder, Proxy
 from lorewright.rag.relay import relay
 from lorewright.rag.upstream import Header, request_headers
@@ -44,14 +44,14 @@ class Embeddings:
 
     async def _answer(self, body: Body, headers: Sequence[Header], scope: Scope, receive: Receive, send: Send) -> None:
         proxy = self.proxy
-        with proxy.history.record(PATH, "", streamed=False) as query:
+        with proxy.history.record(PATH, None, streamed=False) as query:
             async with proxy.places.one():
                 if not is_own(body.values.get("model"), proxy.embedder) and await self._forwarded(body, headers, send, query):
                     return
                 answer = await embed(proxy.embedder, body.values)
             query.first_byte()
             query.status = 200
-            await JSONResponse(answer, headers={REQUEST: query.id})(scope, receive, send)
+            await JSONResponse(answer)(scope, receive, send)
 
     async def _forwarded(self, body: Body, headers: Sequence[Header], send: Send, query: Query) -> bool:
         """False where the model server has no such route, as when its model writes; and we can answer instead."""
@@ -60,7 +60,7 @@ class Embeddings:
             unrouted = answer.status in (404, 405, 501) and b'"error"' not in await answer.read()
             if unrouted and self.proxy.embedder:
                 return False
-            await relay(answer, send, [(REQUEST.encode(), query.id.encode())], query.first_byte)
+            await relay(answer, send, (), query.first_byte)
             query.status = answer.status
             return True
 

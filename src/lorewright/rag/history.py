@@ -105,11 +105,15 @@ class History:
     whole: Latency = field(default_factory=Latency)
 
     @contextmanager
-    def record(self, path: str, question: str, streamed: bool) -> Iterator[Query]:
-        """Enters a question while it is being answered, and notes how that ended. An ApiError gets the request's number."""
-        query = Query(path, question[:LONGEST_QUESTION], streamed)
-        self.total += 1
-        self.recent.appendleft(query)
+    def record(self, path: str, question: str | None, streamed: bool) -> Iterator[Query]:
+        """Enters a question while it is being answered, and notes how that ended. An ApiError gets the request's number.
+
+        question: None for what is no question; it is only counted.
+        """
+        query = Query(path, (question or "")[:LONGEST_QUESTION], streamed)
+        if question is not None:
+            self.total += 1
+            self.recent.appendleft(query)
         try:
             yield query
         except asyncio.CancelledError:
