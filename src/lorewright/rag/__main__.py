@@ -40,9 +40,18 @@ def serve(config: Path) -> None:
     # What is loaded stays: without this, each full collection would walk a million objects while every stream waits.
     gc.collect()
     gc.freeze()
-    options = {"access_log": False, "server_header": False, "ws": "none", "timeout_graceful_shutdown": 2}
     # A client may use its connection again just as it is closed, and fails then: so we are not the first to close it.
-    uvicorn.run(app, host=settings.host, port=settings.port, timeout_keep_alive=75, **options)
+    options = uvicorn.Config(
+        app,
+        settings.host,
+        settings.port,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
+    uvicorn.Server(options).run()
 
 
 if __name__ == "__main__":
