@@ -23,12 +23,12 @@ EXAMPLES: dict[str, Any] = {
     "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [{"type": "text", "text": "Elara?"}]}],
     "prompt": "Which arm?",
     "input": ["Which arm?"],
-    "lore": {"top_k": 2, "categories": ["characters"]},
+    "lore": {"top_k": 2, "categories": ["characters"], "sources": ["characters/elara.md"], "tags": []},
     "max_tokens": 5,
     "n": 1,
     "stream": False,
 }
-SETTINGS = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 words = st.text(max_size=8) | st.sampled_from(["user", "text", "content", "role", "\ud83d", "~~~~", "lore", "top_k"])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | words
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4), max_leaves=12)
@@ -57,13 +57,29 @@ def fields_of(path: str) -> dict[str, Any]:
 
 @st.composite
 def mutated(draw: st.DrawFn, path: str) -> dict[str, Any]:
-    """A request that is right, with some of its fields gone, others with any value, and now and then an unknown one."""
+    """A request that is right but for a few spots, deep within those fields that the proxy reads or in any other."""
     body = {name: value for name, value in EXAMPLES.items() if name in fields_of(path)}
-    for name in draw(st.lists(st.sampled_from(sorted(fields_of(path))), max_size=4)):
+    for _ in range(draw(st.integers(1, 4))):
+        body = changed_within(draw, body) if body else {}
+    for name in draw(st.lists(st.sampled_from(sorted(fields_of(path))), max_size=2)):
         body[name] = draw(values)
-    for name in draw(st.lists(st.sampled_from(sorted(body)), max_size=2)):
-        body.pop(name, None)
-    return body | draw(st.dictionaries(words, values, max_size=1) if draw(st.booleans()) else st.just({}))
+    return body | draw(st.dictionaries(words, values, max_size=1) if draw(st.integers(0, 3)) == 0 else st.just({}))
+
+
+def changed_within(draw: st.DrawFn, value: Any) -> Any:
+    """The value with one spot in it gone, or any other value there."""
+    if isinstance(value, dict) and value:
+        name = draw(st.sampled_from(sorted(value)))
+        rest = {key: kept for key, kept in value.items() if key != name}
+        return rest if draw(st.integers(0, 5)) == 0 else rest | {name: changed_or_other(draw, value[name])}
+    if isinstance(value, list) and value:
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], changed_or_other(draw, value[at]), *value[at + 1 :]]
+    return draw(values)
+
+
+def changed_or_other(draw: st.DrawFn, value: Any) -> Any:
+    return changed_within(draw, value) if draw(st.booleans()) else draw(values)
 
 
 @pytest.mark.req("F8")

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import aiohttp
 import httpx
 import pytest
+from starlette.types import Message
 
 from lorewright.rag.api_error import ApiError
-from lorewright.rag.relay import whole_events
+from lorewright.rag.relay import relay, whole_events
 from lorewright.rag.upstream import Upstream, api_error
 from lorewright.recipe.model import Timeouts
 
@@ -101,6 +102,30 @@ def test_a_model_server_that_is_down_is_a_502_in_openais_shape(closed_port: str)
             assert set(error) == {"message", "type", "param", "code"}
             assert "cannot be reached" in error["message"]
             assert closed_port in error["message"]
+
+
+@pytest.mark.req("F8")
+def test_what_came_before_the_connection_broke_is_passed_on() -> None:
+    """A client that reads slowly: the model server is gone before we could hand on what it said."""
+    events = b"".join(b"data: %d\n\n" % number for number in range(50))
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    sent: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        await asyncio.sleep(0.1)
+
+    async def converse(address: str) -> None:
+        server = Upstream(address, Timeouts())
+        async with server.answer("POST", CHAT, [], b"{}") as answer:
+            await relay(answer, send)
+        await server.close()
+
+    with raw_server(head + b"%x\r\n%s\r\n5\r\ndata:" % (len(events), events)) as address:
+        asyncio.run(converse(address))
+    got = b"".join(sent)
+    assert got.startswith(events)
+    assert json.loads(got.removeprefix(events + b"data: "))["error"]["type"] == "upstream_error"
 
 
 @pytest.mark.parametrize(
