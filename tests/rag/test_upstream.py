@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import aiohttp
 import httpx
@@ -128,6 +129,32 @@ def test_what_came_before_the_connection_broke_is_passed_on() -> None:
     assert json.loads(got.removeprefix(events + b"data: "))["error"]["type"] == "upstream_error"
 
 
+def test_a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_replaced() -> None:
+    """The server answers once on each connection, and closes it just as the next request comes."""
+    asked: list[int] = []
+
+    def serve(client: socket.socket, number: int) -> None:
+        for turn in range(2):
+            if not client.recv(65536):
+                return
+            asked.append(number)
+            if turn == 0:
+                client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    with socket_server(serve) as address, running_proxy(address) as port:
+        for _ in range(3):
+            assert httpx.post(f"http://127.0.0.1:{port}{CHAT}", json=REQUEST).content == b"{}"
+    assert asked == [0, 0, 1, 1, 2]
+
+
+def test_a_new_connection_that_is_closed_is_not_tried_again() -> None:
+    """Whatever ended the model server, the same request must not end it twice."""
+    asked: list[int] = []
+    with socket_server(lambda client, number: asked.append(len(client.recv(65536)))) as address, running_proxy(address) as port:
+        assert httpx.post(f"http://127.0.0.1:{port}{CHAT}", json=REQUEST).status_code == 502
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     "garbage", [b"\x00\xff" * 40 + b"\r\n\r\n", b"HTTP/1.1 banana\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n{}"]
 )
@@ -137,24 +164,33 @@ def test_garbage_is_a_502(garbage: bytes) -> None:
         assert (answer.status_code, answer.json()["error"]["type"]) == (502, "upstream_error")
 
 
-@contextmanager
-def raw_server(answer: bytes) -> Iterator[str]:
+def raw_server(answer: bytes) -> AbstractContextManager[str]:
     """A server that says these bytes to whoever comes, whatever is asked."""
+
+    def serve(client: socket.socket, number: int) -> None:
+        client.recv(65536)
+        client.sendall(answer)
+
+    return socket_server(serve)
+
+
+@contextmanager
+def socket_server(serve: Callable[[socket.socket, int], None]) -> Iterator[str]:
+    """serve: gets each connection and its number, and ends it by returning."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
 
-        def serve() -> None:
-            while True:
+        def accept() -> None:
+            for number in itertools.count():
                 try:
                     client, _ = server.accept()
                 except OSError:
                     return
                 with client:
-                    client.recv(65536)
-                    client.sendall(answer)
+                    serve(client, number)
 
-        threading.Thread(target=serve, daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
 

@@ -26,6 +26,7 @@ HOP_BY_HOP = {
 }
 # Ours to set: the address, the length of what we send, and no compression, since whole events are told apart in the stream.
 NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"accept-encoding", b"expect"}
+KEPT = 3.0  # seconds an idle connection is kept: less than vLLM's five
 COUNTING = 10.0  # seconds for a count of tokens
 LOOKING = 2.0  # seconds for a look whether upstream is there
 FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
@@ -34,7 +35,8 @@ FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 class Upstream:
     """base: scheme, host and port of the model server, without a slash at the end.
 
-    Each request has a connection of its own: one kept alive may be closed by the server just as it is used again.
+    Connections are kept for a few seconds and used again, which saves half a millisecond. The server may close one just then:
+    a request that finds its used connection closed before any answer has not been read, and is sent once more on a new one.
     Proxies named in the environment are not used: they are for the web, not for the server beside us.
     """
 
@@ -47,11 +49,12 @@ class Upstream:
         """Made at its first use, since it belongs to the event loop that runs then."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect, sock_read=self.timeouts.answer),
                 cookie_jar=aiohttp.DummyCookieJar(),  # a cookie is its client's, not everybody's
                 auto_decompress=False,
                 skip_auto_headers=("user-agent", "accept"),
+                trace_configs=[_reuse_noted()],
             )
         return self._session
 
@@ -65,13 +68,25 @@ class Upstream:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer once its headers are there; its connection is closed on the way out. Raises ApiError 502 or 504."""
         try:
-            response = await self.session.request(method, self.base + path, headers=_text(headers), data=content, allow_redirects=False)
+            response = await self._asked(method, path, _text(headers), content)
         except FAILURES as problem:
             raise api_error(problem, self.base) from None
         try:
             yield response
         finally:
             response.close()
+
+    async def _asked(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes | None) -> aiohttp.ClientResponse:
+        """Every used connection may turn out to be closed, so there are as many tries as it takes to get a new one."""
+        while True:
+            noted = {"used": False}
+            try:
+                return await self.session.request(
+                    method, self.base + path, headers=headers, data=content, allow_redirects=False, trace_request_ctx=noted
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not noted["used"]:
+                    raise
 
     async def tokenize(self, body: Mapping[str, Any], headers: Iterable[Header]) -> Any:
         """vLLM's count of a prompt's tokens, parsed; None where the server does not say."""
@@ -90,6 +105,17 @@ class Upstream:
             return f"the model server at {self.base} does not answer"
         except ApiError as problem:
             return problem.message
+
+
+def _reuse_noted() -> aiohttp.TraceConfig:
+    """Notes in a request's own context that its connection has been used before."""
+
+    async def used(session: aiohttp.ClientSession, context: Any, params: aiohttp.TraceConnectionReuseconnParams) -> None:
+        context.trace_request_ctx["used"] = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(used)
+    return config
 
 
 def api_error(problem: BaseException, base: str) -> ApiError:
