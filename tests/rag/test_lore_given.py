@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from lorewright.rag.inject import INTRODUCTION
 from lorewright.rag.store import Index
 
 from .fakes import WordEmbedder, lore_passages, running_proxy
-from .test_upstream import CHAT, PROMPT, REQUEST, TEXT
+from .test_upstream import CHAT, PROMPT, REQUEST, SSE, TEXT
 from .upstream_server import Asked, Reply, UpstreamServer
 
 
@@ -235,3 +236,19 @@ def test_instructions_in_the_lore_stay_within_the_fence(upstream: UpstreamServer
     assert "not instructions" in introduction
     assert fenced.endswith("\n~~~~")
     assert "~~~~" not in fenced.removesuffix("\n~~~~")
+
+
+@pytest.mark.req("F8")
+def test_openais_own_client_asks_for_text_with_lore(upstream: UpstreamServer, index: Index) -> None:
+    def piece(text: str) -> bytes:
+        choice = {"index": 0, "text": text, "finish_reason": None, "logprobs": None}
+        event = {"id": "1", "object": "text_completion", "created": 1, "model": "m", "choices": [choice]}
+        return f"data: {json.dumps(event)}\n\n".encode()
+
+    upstream.replies[TEXT] = Reply((piece("steel"), piece("."), b"data: [DONE]\n\n"), content_type=SSE)
+    with running_proxy(upstream.address, index) as port, openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k") as client:
+        create = client.completions.with_raw_response.create
+        answer = create(model="m", prompt="Which arm?", stream=True, seed=1, extra_body={"lore": {"top_k": 1}, "min_p": 0.1})
+        assert [part.choices[0].text for part in answer.parse()] == ["steel", "."]
+    assert len(json.loads(answer.headers["x-lorewright-passages"])) == 1
+    assert upstream.bodies(TEXT)[0].keys() == {"model", "prompt", "stream", "seed", "min_p"}

@@ -147,6 +147,22 @@ def test_a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_replace
     assert asked == [0, 0, 1, 1, 2]
 
 
+def test_a_cookie_is_its_clients_and_nobody_elses() -> None:
+    asked: list[bytes] = []
+
+    def serve(client: socket.socket, number: int) -> None:
+        asked.append(client.recv(65536).lower())
+        client.sendall(b"HTTP/1.1 200 OK\r\nset-cookie: who=me\r\ncontent-length: 2\r\n\r\n{}")
+
+    with socket_server(serve) as address, running_proxy(address.replace("127.0.0.1", "localhost")) as port:
+        url = f"http://127.0.0.1:{port}{CHAT}"
+        assert httpx.post(url, json=REQUEST).headers["set-cookie"] == "who=me"
+        httpx.post(url, json=REQUEST)
+        httpx.post(url, json=REQUEST, headers={"cookie": "mine=1"})
+    assert b"cookie" not in asked[1]
+    assert b"cookie: mine=1" in asked[2]
+
+
 def test_a_new_connection_that_is_closed_is_not_tried_again() -> None:
     """Whatever ended the model server, the same request must not end it twice."""
     asked: list[int] = []
