@@ -15,6 +15,7 @@ from openai.types.chat import completion_create_params as chat_create_params
 from lorewright import envs
 from lorewright.rag.body import deeper_than
 from lorewright.rag.fields import CHAT_FIELDS, COMPLETION_FIELDS, EMBEDDING_FIELDS, LEFT_OUT
+from lorewright.rag.store import Index
 from lorewright.recipe.model import Limits
 
 from .conftest import JSON_ANSWER
@@ -122,3 +123,13 @@ def test_a_body_without_changes_is_forwarded_byte_for_byte(upstream: UpstreamSer
     assert upstream.asked[-1].body == sent
     proxy.post(TEXT, content=b'{"lore": "off", "prompt": "\\ud83d", "seed": 12345678901234567890}')
     assert json.loads(upstream.asked[-1].body) == {"prompt": "\ud83d", "seed": 12345678901234567890}
+
+
+@pytest.mark.parametrize("lore", ["on", "off"])
+def test_megabytes_of_pictures_go_through(upstream: UpstreamServer, index: Index, lore: str) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 4_000_000}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": "Which arm?"}, picture]}]
+    sent = json.dumps(REQUEST | {"messages": messages, "lore": lore}).encode()
+    with running_proxy(upstream.address, index) as port:
+        assert httpx.post(f"http://127.0.0.1:{port}{CHAT}", content=sent).status_code == 200
+    assert upstream.bodies()[-1]["messages"][-1] == messages[0]

@@ -41,17 +41,16 @@ def serve(config: Path) -> None:
     gc.collect()
     gc.freeze()
     # A client may use its connection again just as it is closed, and fails then: so we are not the first to close it.
-    options = uvicorn.Config(
+    uvicorn.run(
         app,
-        settings.host,
-        settings.port,
+        host=settings.host,
+        port=settings.port,
         access_log=False,
         server_header=False,
         ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(options).run()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ HOP_BY_HOP = {
 }
 # Ours to set: the address, the length of what we send, and no compression, since whole events are told apart in the stream.
 NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"accept-encoding", b"expect"}
+LARGE = 1 << 19  # bytes; written in pieces, since one long write would hold up every stream
 KEPT = 3.0  # seconds an idle connection is kept: less than vLLM's five
 COUNTING = 10.0  # seconds for a count of tokens
 LOOKING = 2.0  # seconds for a look whether upstream is there
@@ -81,8 +83,9 @@ class Upstream:
         while True:
             noted = {"used": False}
             try:
+                data = io.BytesIO(content) if content and len(content) > LARGE else content
                 return await self.session.request(
-                    method, self.base + path, headers=headers, data=content, allow_redirects=False, trace_request_ctx=noted
+                    method, self.base + path, headers=headers, data=data, allow_redirects=False, trace_request_ctx=noted
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 if not noted["used"]:
