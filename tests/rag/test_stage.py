@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lorewright.errors import LorewrightError
+from lorewright.errors import LorewrightError, RecipeError
 from lorewright.plan import Paths, make_plan
 from lorewright.progress import Console
 from lorewright.rag.settings import ProxySettings, read_settings
@@ -55,3 +55,12 @@ def test_an_open_address_without_a_key_is_refused_before_anything_starts(
     monkeypatch.setenv("LOREWRIGHT_API_KEYS", "a-key")
     assert told(file, tmp_path).host == "0.0.0.0"
     assert "a-key" not in (tmp_path / "rag.json").read_text()
+
+
+def test_wrong_keys_are_told_before_anything_runs(make_recipe: MakeRecipe) -> None:
+    wrong = {"budget": 0, "limits": {"depht": 3}, "position": "top", "cors_origins": ["localhost"], "max_waiting": -1}
+    with pytest.raises(RecipeError) as caught:
+        load(make_recipe(rag={"sources": ["lore"], **wrong}))
+    said = "\n".join(caught.value.problems)
+    for part in ("rag.budget", "rag.limits.depht", "rag.position", "an origin such as http://localhost:3000", "rag.max_waiting"):
+        assert part in said

@@ -196,6 +196,8 @@ def _sentence(error: Any) -> str:
         case "pattern":
             if tuple(error.absolute_path)[:2] == ("data", "augment"):
                 return UNSHOWN[str(error.absolute_path[-1])]
+            if "cors_origins" in error.absolute_path:
+                return f"expected an origin such as http://localhost:3000, or *, got {got}"
             named = tuple(error.absolute_path) in (("recipe",), ("rag", "collection"))
             return f"{got} must be small letters, digits, - and _" if named else f"expected a number, got {got}"
         case _:
