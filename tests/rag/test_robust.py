@@ -28,7 +28,7 @@ EXAMPLES: dict[str, Any] = {
     "n": 1,
     "stream": False,
 }
-SETTINGS = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=130, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 words = st.text(max_size=8) | st.sampled_from(["user", "text", "content", "role", "\ud83d", "~~~~", "lore", "top_k"])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | words
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4), max_leaves=12)
