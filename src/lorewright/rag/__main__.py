@@ -47,6 +47,7 @@ def serve(config: Path) -> None:
         port=settings.port,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -61,8 +62,9 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
         if opened:
             opened.close()
 
-    # No documentation pages: theirs fetch scripts from elsewhere. The description is our own.
-    app = FastAPI(title="lorewright", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    # No documentation pages: theirs fetch scripts from elsewhere. The description is our own. Nothing is measured for others.
+    silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+    app = FastAPI(title="lorewright", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, telemetry=silent)
     _add_routes(app, proxy)
     add_views(app, proxy)
     _add_page(app)
