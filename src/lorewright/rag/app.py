@@ -18,6 +18,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.completion import PATH, Completion, Proxy
 from lorewright.rag.embed import TextEmbedder, load_embedder
 from lorewright.rag.hangup import while_connected
+from lorewright.rag.rerank import load_reranker
 from lorewright.rag.retrieve import require_same_model
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index, open_index
@@ -36,6 +37,8 @@ def create_app(settings: ProxySettings, *, embedder: TextEmbedder | None = None,
     if index and embedder:
         require_same_model(index, embedder)
         embedder.query("warm up")  # the first query is ten times slower: not the user's
+        if settings.search.rerank:
+            load_reranker(settings.search.rerank.model)
     proxy = Proxy(settings, connect(settings.upstream), index, embedder)
 
     @asynccontextmanager

@@ -74,7 +74,7 @@ def find(proxy: Proxy, chat: ChatRequest) -> Retrieval:
     text = query_text(chat.messages)
     if not (proxy.index and proxy.embedder and text):
         return Retrieval()
-    return retrieve(proxy.index, proxy.embedder, text, proxy.settings.top_k, proxy.settings.max_distance)
+    return retrieve(proxy.index, proxy.embedder, text, proxy.settings.search)
 
 
 def passages_header(hits: Sequence[Hit]) -> bytes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from lorewright.errors import LorewrightError
+from lorewright.rag.retrieve import Search
+from lorewright.recipe import Rerank
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class ProxySettings:
     """upstream: base address of the model server. index: folder of the lore index; None forwards without lore.
 
     top_k: most passages per question. max_distance: cosine, 0 to 2. recipe: name shown in /stats.
+    retrieval: the other fields of Search, where they are not its defaults; rerank as a mapping.
     """
 
     upstream: str
@@ -25,6 +29,14 @@ class ProxySettings:
     host: str
     port: int
     recipe: str
+    retrieval: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def search(self) -> Search:
+        """How passages are looked for when a request does not say otherwise."""
+        rerank = self.retrieval.get("rerank")
+        more = {**self.retrieval, "rerank": Rerank(**rerank) if rerank else None}
+        return Search(top_k=self.top_k, max_distance=self.max_distance, **more)
 
 
 KINDS: dict[str, tuple[type, ...]] = {
@@ -36,6 +48,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "host": (str,),
     "port": (int,),
     "recipe": (str,),
+    "retrieval": (dict,),
 }
 
 
@@ -57,8 +70,9 @@ def read_settings(path: Path) -> ProxySettings:
 
 
 def _problems(values: dict[str, Any]) -> list[str]:
-    names = [field.name for field in fields(ProxySettings)]
-    wrong = [f"{name} is missing" for name in names if name not in values]
+    names = [part.name for part in fields(ProxySettings)]
+    needed = [part.name for part in fields(ProxySettings) if part.default_factory is MISSING]
+    wrong = [f"{name} is missing" for name in needed if name not in values]
     wrong += [f"{name} is unknown" for name in values if name not in names]
     for name in names:
         if name in values and (not isinstance(values[name], KINDS[name]) or isinstance(values[name], bool)):
