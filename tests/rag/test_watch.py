@@ -18,7 +18,7 @@ def test_changes_are_seen_once_each_when_they_are_over(tmp_path: Path) -> None:
     seen: list[list[str]] = []
 
     def watch() -> None:
-        for _ in changes([str(lore)], 0.2):
+        for _ in changes([str(lore)], 0.1):
             seen.append(sorted(file.name for file in lore.iterdir()) if lore.exists() else [])
             if len(seen) == 4:
                 break
