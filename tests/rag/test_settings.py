@@ -8,7 +8,7 @@ import pytest
 from lorewright.errors import LorewrightError
 from lorewright.rag.retrieve import Search
 from lorewright.rag.settings import ProxySettings, read_settings
-from lorewright.recipe.model import Limits, Timeouts
+from lorewright.recipe.model import Limits, Rerank, Timeouts
 
 VALUES = {
     "upstream": "http://127.0.0.1:8000/v1/",
@@ -61,3 +61,15 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         read_settings(file)
     with pytest.raises(LorewrightError, match="cannot be read"):
         read_settings(tmp_path / "none.json")
+
+
+def test_the_search_is_what_the_settings_say(tmp_path: Path) -> None:
+    file = tmp_path / "proxy.json"
+    file.write_text(json.dumps(VALUES))
+    assert read_settings(file).search == Search(5, 1.0)
+    more = {"lexical": False, "per_source": 2, "neighbours": 1, "rerank": {"model": "m", "deadline_ms": 50, "candidates": 9}}
+    file.write_text(json.dumps(VALUES | {"retrieval": more}))
+    assert read_settings(file).search == Search(5, 1.0, False, 2, 1, Rerank("m", 50, 9))
+    file.write_text(json.dumps(VALUES | {"retrieval": [1]}))
+    with pytest.raises(LorewrightError, match="retrieval must be dict"):
+        read_settings(file)

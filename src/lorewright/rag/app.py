@@ -31,6 +31,7 @@ from lorewright.rag.keys import api_keys, require_key
 from lorewright.rag.openapi import description
 from lorewright.rag.proxy import LoreEmbedder, Proxy, make_proxy
 from lorewright.rag.relay import relay
+from lorewright.rag.rerank import load_reranker
 from lorewright.rag.retrieve import require_same_model
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index, open_index
@@ -53,6 +54,8 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     if index and embedder:
         require_same_model(index, embedder)
         embedder.query("warm up")  # the first query is ten times slower: not the user's
+        if settings.search.rerank:
+            load_reranker(settings.search.rerank.model)
     proxy = make_proxy(settings, index, embedder)
 
     @asynccontextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from lorewright.errors import LorewrightError
 from lorewright.rag.retrieve import Search
-from lorewright.recipe.model import Limits, Timeouts
+from lorewright.recipe.model import Limits, Rerank, Timeouts
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class ProxySettings:
     """upstream: base address of the model server. index: folder of the lore index; None forwards without lore.
 
     top_k: most passages per question. max_distance: cosine, 0 to 2. recipe: name shown in /stats.
+    retrieval: the other fields of Search, where they are not its defaults; rerank as a mapping.
     The rest are the recipe's keys below `rag`, by their names.
     """
 
@@ -28,6 +30,7 @@ class ProxySettings:
     host: str
     port: int
     recipe: str
+    retrieval: Mapping[str, Any] = field(default_factory=dict)
     budget: float = 0.5
     position: str = "system"
     introduction: str | None = None
@@ -43,13 +46,15 @@ class ProxySettings:
     @property
     def search(self) -> Search:
         """How passages are looked for when a request does not say otherwise."""
-        return Search(top_k=self.top_k, max_distance=self.max_distance)
+        rerank = self.retrieval.get("rerank")
+        more = {**self.retrieval, "rerank": Rerank(**rerank) if rerank else None}
+        return Search(top_k=self.top_k, max_distance=self.max_distance, **more)
 
 
 NUMBER = (int, float)
 KINDS: dict[str, tuple[type, ...]] = {
     "upstream": (str,), "index": (str, type(None)), "embedding_model": (str,), "top_k": (int,), "max_distance": NUMBER,
-    "host": (str,), "port": (int,), "recipe": (str,),
+    "host": (str,), "port": (int,), "recipe": (str,), "retrieval": (dict,),
     "budget": NUMBER, "position": (str,), "introduction": (str, type(None)), "overflow": (str,),
     "max_active": (int,), "max_waiting": (int,), "timeouts": (dict,), "limits": (dict,),
     "extra_fields": (list,), "allowed_hosts": (list,), "cors_origins": (list,),

@@ -251,6 +251,13 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     serve, rag = mapping_at(values, "serve"), mapping_at(values, "rag")
     if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
         yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
+    yield from _overlap(rag)
+
+
+def _overlap(rag: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    words, again = rag.get("chunk_words", 180), rag.get("chunk_overlap", 0)
+    if isinstance(words, int) and isinstance(again, int) and again * 2 > words:
+        yield ("rag", "chunk_overlap"), f"must be at most half of rag.chunk_words ({words}), got {again}"
 
 
 def _is_number(text: str) -> bool:

@@ -172,13 +172,28 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Rerank:
+    """A cross-encoder that orders the first `candidates` passages again, if it is done within the deadline (milliseconds)."""
+
+    model: str
+    deadline_ms: int
+    candidates: int
+
+
+@dataclass(frozen=True)
 class Rag:
+    """per_source: most passages of one file; 0 for any number. neighbours: passages added before and after each that was found."""
+
     collection: str
     sources: tuple[str, ...]
     embedding_model: str
     chunk_words: int
+    chunk_overlap: int
     top_k: int
     max_distance: float
+    lexical: bool
+    per_source: int
+    neighbours: int
     host: str
     port: int
     budget: float
@@ -192,6 +207,7 @@ class Rag:
     extra_fields: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
+    rerank: Rerank | None = None
 
 
 def is_folder(model: str) -> bool:

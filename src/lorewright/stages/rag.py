@@ -24,6 +24,7 @@ def rag(step: Step, run: Run) -> Launch:
         "upstream": base_url(run.recipe.serve.host, run.recipe.serve.port), "index": str(run.done["ingest"] / "index"),
         "embedding_model": settings.embedding_model, "top_k": settings.top_k, "max_distance": settings.max_distance,
         "recipe": run.recipe.name, **{key: values[key] for key in PROXY_KEYS},
+        "retrieval": {key: values[key] for key in ("lexical", "per_source", "neighbours", "rerank")},
     }  # fmt: skip
     write_json(run.work / "rag.json", config)
     environment = process.tool_environment(None, {"PYTHONPATH": str(envs.PACKAGE.parent)})
