@@ -18,6 +18,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.completion import PATH, Completion, Proxy
 from lorewright.rag.embed import TextEmbedder, load_embedder
 from lorewright.rag.hangup import while_connected
+from lorewright.rag.page import add_page
 from lorewright.rag.retrieve import require_same_model
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index, open_index
@@ -50,6 +51,7 @@ def create_app(settings: ProxySettings, *, embedder: TextEmbedder | None = None,
     app.router.routes.append(Route(PATH, Completion(proxy), methods=["POST"]))
     app.router.routes.append(Route("/v1/models", Models(proxy), methods=["GET"]))
     _add_views(app, proxy)
+    add_page(app)
     _add_errors(app)
     return app
 
