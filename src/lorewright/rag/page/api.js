@@ -19,15 +19,16 @@ export function postChat(body, signal) {
   return reach("v1/chat/completions", { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
-/** What the answer was given: {passages, dropped}. A proxy that keeps no texts names the passages in a header. */
+/** What the answer was given: {passages, dropped, messages: how many earlier ones were left out}. A proxy that keeps no texts names the passages in a header. */
 export async function loreOf(response) {
   const id = response.headers.get("x-lorewright-request");
+  const messages = Number(response.headers.get("x-lorewright-dropped-messages") ?? 0);
   const kept = id ? await getJson(`v1/lore/last?request=${encodeURIComponent(id)}`).catch(() => null) : null;
-  if (Array.isArray(kept?.passages)) return { passages: kept.passages, dropped: kept.dropped ?? [] };
+  if (Array.isArray(kept?.passages)) return { passages: kept.passages, dropped: kept.dropped ?? [], messages };
   try {
-    return { passages: JSON.parse(response.headers.get("x-lorewright-passages") ?? "[]"), dropped: [] };
+    return { passages: JSON.parse(response.headers.get("x-lorewright-passages") ?? "[]"), dropped: [], messages };
   } catch {
-    return { passages: [], dropped: [] };
+    return { passages: [], dropped: [], messages };
   }
 }
 

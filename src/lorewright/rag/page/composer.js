@@ -38,8 +38,10 @@ export function setUpComposer({ send, stop, editLast }) {
 
   function writing(now) {
     busy = now;
+    const leaving = document.activeElement === byId("stop");
     byId("send").hidden = now;
     byId("stop").hidden = !now;
+    if (leaving) text.focus();
   }
 
   text.addEventListener("input", grow);

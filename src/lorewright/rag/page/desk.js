@@ -50,8 +50,8 @@ function showShelf() {
   document.title = title ? `${title} – lorewright` : "lorewright";
 }
 
-function keep() {
-  if (!shelf.keep(conversation)) say("This browser keeps no copy of the conversation: its storage is full or switched off.", true);
+function keep(one) {
+  if (!one.removed) byId("unkept").hidden = shelf.keep(one);
   showShelf();
 }
 
@@ -67,6 +67,7 @@ function send(text, edited) {
 function again() {
   if (running) return;
   cutFrom(conversation.turns.length - 1);
+  composer.focus();
   write();
 }
 
@@ -94,7 +95,7 @@ async function write() {
   const view = answerView(turn, again);
   byId("turns").append(view.element);
   composer.writing(true);
-  keep();
+  keep(mine);
   scrollTo({ top: document.body.scrollHeight });
   running = new AbortController();
   try {
@@ -103,12 +104,11 @@ async function write() {
     await fail(turn, problem);
   }
   turn.seconds = (performance.now() - begun) / 1000;
-  if (!mine.removed) shelf.keep(mine);
+  keep(mine);
   running = null;
   composer.writing(false);
   showSoon(view);
-  say(turn.problem ? "" : turn.ended === "stopped" ? "Stopped." : "The answer is complete.");
-  showShelf();
+  byId("said").textContent = turn.problem ? "" : turn.ended === "stopped" ? "Stopped." : "The answer is complete.";
   showStats();
 }
 
@@ -118,12 +118,15 @@ async function receive(turn, view, body, signal) {
     turn.lore = found;
     view.notes();
   });
-  for await (const piece of pieces(response.body)) {
-    turn.content += piece.text ?? "";
-    if (piece.ended) turn.ended = piece.ended;
-    showSoon(view);
+  try {
+    for await (const piece of pieces(response.body)) {
+      turn.content += piece.text ?? "";
+      if (piece.ended) turn.ended = piece.ended;
+      showSoon(view);
+    }
+  } finally {
+    await lore;
   }
-  await lore;
 }
 
 async function fail(turn, problem) {
@@ -154,11 +157,6 @@ function messages() {
     else sent.push({ role, content });
   }
   return sent;
-}
-
-function say(words, shown = false) {
-  byId("said").textContent = words;
-  byId("said").classList.toggle("unseen", !shown);
 }
 
 function askForKey() {

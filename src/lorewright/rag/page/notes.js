@@ -10,6 +10,7 @@ export function showNotes(place, lore, wanted) {
   if (!wanted) place.append(el("p", { className: "faint" }, "Written without lore."));
   else if (lore && !lore.passages.length && !lore.dropped.length) place.append(el("p", { className: "faint" }, "No passage was near."));
   else if (lore) place.append(notes(lore));
+  if (lore?.messages) place.append(el("p", { className: "faint" }, `Earlier messages without room: ${lore.messages}.`));
 }
 
 function notes({ passages, dropped }) {

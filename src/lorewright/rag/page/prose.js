@@ -21,7 +21,7 @@ export function showProse(place, text) {
 /** The text cut at empty lines and around headings. */
 export function blocks(text) {
   const spaced = text.replace(/\r\n?/g, "\n").replace(/^#{1,6}[ \t]+\S.*$/gm, "\n$&\n");
-  return spaced.split(/\n(?:[ \t]*\n)+/).map((part) => part.replace(/^\n+|\s+$/g, "")).filter(Boolean);
+  return spaced.split(/\n(?:[ \t]*\n)+/).map((part) => part.trim()).filter(Boolean);
 }
 
 function block(text) {
@@ -51,10 +51,16 @@ export function inline(text) {
     const isMark = number % 2 === 1;
     if (isMark && closes(piece, before, after) && open.some((one) => one.mark === piece)) close(open, piece);
     else if (isMark && opens(piece, before, after) && open.length <= DEEPEST) open.push({ mark: piece, nodes: [] });
-    else if (piece) open.at(-1).nodes.push(piece);
+    else if (piece) add(open.at(-1).nodes, piece);
   });
   while (open.length > 1) giveUp(open);
   return open[0].nodes;
+}
+
+/** Neighbouring text becomes one node. */
+function add(nodes, text) {
+  if (typeof nodes.at(-1) === "string") nodes.push(nodes.pop() + text);
+  else nodes.push(text);
 }
 
 function opens(mark, before, after) {
