@@ -75,6 +75,11 @@ class Page:
         self.call("Page.navigate", url=address)
         self.wait("document.readyState === 'complete' && document.querySelector('#with-model') !== null")
 
+    def reload(self) -> None:
+        self.evaluate("window.before = true")
+        self.call("Page.reload")
+        self.wait("!window.before && document.readyState === 'complete'")
+
     def evaluate(self, script: str) -> Any:
         """The value of an expression, awaited; JSON only."""
         got = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)

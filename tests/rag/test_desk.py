@@ -34,7 +34,7 @@ def test_a_question_is_answered_through_the_real_proxy(browser: Browser, upstrea
         assert page.text(".prose em") == ["Steel"]
         assert page.text(".words") == ["Which arm is cybernetic?"]
         names, sources = page.text(".passage .name"), page.text(".passage .source")
-        assert (names[0], sources[0], len(names)) == ("Augmentations", "characters/elara.md", 3)
+        assert (names[0].endswith("Augmentations"), sources[0], len(names)) == (True, "characters/elara.md", 3)
         assert page.text(".passage .figures")[0].startswith(("distance 0.", "score "))
         page.wait("document.querySelector('#stats').textContent.startsWith('1 question answered')")
         page.click("#lore")
@@ -139,7 +139,7 @@ def test_settings_are_sent_and_kept(browser: Browser) -> None:
         page.press("Enter")
         finished(page)
         assert "reached its most tokens" in page.text(".fate")[0]
-        page.evaluate("location.reload()")
+        page.reload()
         page.wait("document.querySelector('#with-model')?.textContent === 'late-style'")
         assert page.evaluate("['temperature', 'max-tokens', 'system'].map((id) => document.getElementById(id).value)") == [
             "0.7",
@@ -211,12 +211,12 @@ def test_conversations_stay_in_this_browser(browser: Browser) -> None:
         send(page, "And now?\nAgain?")
         finished(page)
         assert page.text("#shelf button") == ["And now? Again?", "Where is the tide?"]
-        page.evaluate("location.reload()")
+        page.reload()
         page.wait("document.querySelectorAll('#shelf button').length === 2")
         assert page.text(".words") == ["And now?\nAgain?"]  # the tab's own
         page.click("#shelf li:last-child button")
         assert page.text(".words") == ["Where is the tide?"]
-        assert page.text(".passage .name") == ["The arm"]
+        assert page.text(".passage .name") == ["Elena › The arm"]
         made = page.evaluate(
             "import('/page/markdown.js').then(async ({ toMarkdown }) => toMarkdown((await import('/page/shelf.js')).conversations().at(-1)))"
         )

@@ -69,6 +69,23 @@ def test_small_screens_show_all_of_it(browser: Browser, width: int) -> None:
         assert page.evaluate("getComputedStyle(document.querySelector('#drawer')).visibility") == ("hidden" if width < 864 else "visible")
 
 
+def test_a_reader_at_the_end_is_carried_along_and_another_is_left_alone(browser: Browser) -> None:
+    passages = [PASSAGE | {"text": "b", "distance": 0.4}] * 30  # a margin longer than the answer
+    paragraphs = [said(f"Paragraph {number} of many.\n\n") for number in range(60)]
+    script = ScriptedProxy([Answer([*paragraphs, DONE], pause=0.005)], {"passages": passages, "dropped": []})
+    seen = "document.querySelector('.answer:last-child article').getBoundingClientRect().bottom < document.querySelector('#foot').getBoundingClientRect().top"
+    with desk(browser, script, height=500) as page:
+        send(page, "Begin")
+        finished(page)
+        assert page.evaluate("scrollY") > 500
+        assert page.evaluate(seen)
+        page.evaluate("document.querySelector('.answer .actions button').click(), scrollTo(0, 0)")
+        page.wait("document.querySelectorAll('.prose p').length > 20")
+        page.evaluate("scrollTo(0, 0)")
+        finished(page)
+        assert page.evaluate("scrollY") == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_and_followed_by_keyboard(browser: Browser, scheme: str) -> None:
     script = ScriptedProxy([Answer([said("word " * 200), DONE])], {"passages": [PASSAGE | {"text": "a", "distance": 0.4}], "dropped": []})

@@ -9,7 +9,8 @@ import { pieces } from "./stream.js";
 import { answerView, questionElement } from "./turns.js";
 import { chatBody, loadModels, plural, setUpVoice, showStats } from "./voice.js";
 
-const NEAR_END = 120; // pixels: a reader this near the end is carried along
+const NEAR_END = 120; // pixels: a reader this near the end of the answer is carried along
+const AIR = 24; // pixels kept free below it
 let conversation = shelf.current();
 let running = null; // the AbortController of the answer being written
 const drawer = setUpDrawer();
@@ -23,7 +24,7 @@ function open(chosen) {
   byId("turns").replaceChildren(...conversation.turns.map(element));
   showShelf();
   drawer.close();
-  scrollTo({ top: document.body.scrollHeight });
+  reveal(byId("turns").lastElementChild);
   composer.focus();
 }
 
@@ -96,7 +97,7 @@ async function write() {
   byId("turns").append(view.element);
   composer.writing(true);
   keep(mine);
-  scrollTo({ top: document.body.scrollHeight });
+  reveal(view.element);
   running = new AbortController();
   try {
     await receive(turn, view, body, running.signal);
@@ -137,15 +138,24 @@ async function fail(turn, problem) {
   if (problem.status === undefined) console.error(problem); // a fault of this page
 }
 
+/** Pixels by which an answer ends below the part of the page that shows; its margin may be longer. */
+function below(answer) {
+  return answer.firstElementChild.getBoundingClientRect().bottom - byId("foot").getBoundingClientRect().top + AIR;
+}
+
+function reveal(answer) {
+  if (answer && below(answer) > 0) scrollBy(0, below(answer));
+}
+
 /** Once a frame, however fast the words come; a reader at the end is carried along. */
 function showSoon(view) {
   if (view.asked) return;
   view.asked = true;
   requestAnimationFrame(() => {
     view.asked = false;
-    const followed = document.body.scrollHeight - innerHeight - scrollY < NEAR_END;
+    const followed = below(view.element) < NEAR_END;
     view.update();
-    if (followed) scrollTo({ top: document.body.scrollHeight });
+    if (followed) reveal(view.element);
   });
 }
 

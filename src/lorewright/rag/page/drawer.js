@@ -24,6 +24,7 @@ export function setUpDrawer() {
     close();
     opener.focus();
   });
+  document.body.addEventListener("click", (event) => event.target === document.body && close()); // beside the drawer
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !document.body.classList.contains("drawer-open")) return;
     close();

@@ -22,11 +22,8 @@ function notes({ passages, dropped }) {
 }
 
 function passage(one, reason = "") {
-  const name = one.heading || one.title || one.source;
-  const above = one.heading && one.title && one.title !== one.heading ? el("span", { className: "of" }, one.title) : null;
   const head = [
-    el("span", { className: "name" }, name),
-    above,
+    el("span", { className: "name" }, nameOf(one)),
     el("span", { className: "source" }, one.source),
     el("span", { className: "figures" }, figures(one)),
     reason ? el("span", { className: "reason" }, reason) : null,
@@ -35,6 +32,13 @@ function passage(one, reason = "") {
   const text = el("div", { className: "text", dir: "auto" });
   showProse(text, body(one));
   return el("details", { className: "passage" }, el("summary", {}, ...head), text);
+}
+
+/** Its headings; a single one under the title, which alone may say whose it is. */
+function nameOf({ source, title, heading }) {
+  const parts = (heading ?? "").split(" > ").filter(Boolean);
+  if (title && parts.length < 2 && parts[0] !== title) parts.unshift(title);
+  return parts.join(" › ") || source;
 }
 
 /** A passage's text begins with its title and headings, which stand above it here. */

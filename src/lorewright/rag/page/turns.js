@@ -31,6 +31,7 @@ export function answerView(turn, again) {
     problem.hidden = !turn.problem;
     problem.textContent = turn.problem ?? "";
     actions.hidden = !turn.ended;
+    actions.children[1].hidden = !turn.content;
     fate.textContent = turn.ended ? fateOf(turn) : "";
   }
   const showLore = () => showNotes(notes, turn.lore, turn.wanted);
