@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fastapi.responses import JSONResponse
 
@@ -180,7 +182,7 @@ def test_a_key_is_asked_for_and_used(browser: Browser) -> None:
     script = ScriptedProxy([Answer([said("Welcome"), DONE])], key="hidden-key")
     with desk(browser, script) as page:
         page.wait("!document.querySelector('#key-form').hidden")
-        assert page.text("#model-problem") == ["an API key is needed"]
+        assert page.text("#trouble") == ["an API key is needed"]
         send(page, "Begin")
         finished(page)
         assert page.text(".answer .problem") == ["an API key is needed"]
@@ -201,7 +203,21 @@ def test_a_proxy_that_is_gone_is_said(browser: Browser) -> None:
         assert page.text(".answer .problem") == ["The proxy does not answer. Is it still running?"]
 
 
-def test_conversations_stay_in_this_browser(browser: Browser) -> None:
+def test_a_model_server_that_is_down_is_said_before_anything_is_asked(browser: Browser) -> None:
+    down = JSONResponse({"error": {"message": "the model server cannot be reached; is it running?"}}, 502)
+    script = ScriptedProxy([Answer([said("Up again"), DONE])], models=down)
+    with desk(browser, script) as page:
+        page.wait("!document.querySelector('#trouble').hidden")
+        assert page.text("#trouble") == ["the model server cannot be reached; is it running?"]
+        script.models = {"data": [{"id": "starter"}]}
+        send(page, "Are you there?")
+        finished(page)
+        page.wait("document.querySelector('#with-model').textContent === 'starter'")
+        assert page.text("#trouble") == [""]
+    assert "model" not in script.asked[0]
+
+
+def test_conversations_stay_in_this_browser(browser: Browser, tmp_path: Path) -> None:
     script = ScriptedProxy([Answer([said("The tide is *out*."), DONE])], {"passages": [PASSAGE | {"distance": 0.2}], "dropped": []})
     with desk(browser, script) as page:
         send(page, "Where is the tide?")
@@ -217,9 +233,10 @@ def test_conversations_stay_in_this_browser(browser: Browser) -> None:
         page.click("#shelf li:last-child button")
         assert page.text(".words") == ["Where is the tide?"]
         assert page.text(".passage .name") == ["Elena › The arm"]
-        made = page.evaluate(
-            "import('/page/markdown.js').then(async ({ toMarkdown }) => toMarkdown((await import('/page/shelf.js')).conversations().at(-1)))"
-        )
+        page.downloads_to(tmp_path)
+        page.click("#export")
+        wait_until((tmp_path / "Where-is-the-tide.md").exists)
+        made = (tmp_path / "Where-is-the-tide.md").read_text(encoding="utf-8")
         assert made.startswith("# Where is the tide?\n\n*Begun 20")
         assert made.endswith("> Where is the tide?\n\nThe tide is *out*.\n\n*Lore:*\n\n- characters/elena.md, The arm\n")
         page.evaluate("globalThis.confirm = () => true")

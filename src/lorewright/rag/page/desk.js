@@ -110,7 +110,8 @@ async function write() {
   composer.writing(false);
   showSoon(view);
   byId("said").textContent = turn.problem ? "" : turn.ended === "stopped" ? "Stopped." : "The answer is complete.";
-  showStats();
+  if (byId("model").value) showStats();
+  else begin(); // it may answer by now
 }
 
 async function receive(turn, view, body, signal) {

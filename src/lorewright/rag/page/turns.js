@@ -8,7 +8,7 @@ export function questionElement(turn, edit) {
   const words = el("div", { className: "words", dir: "auto" });
   showProse(words, turn.content);
   const actions = el("p", { className: "actions" }, quietButton("Edit", edit, { title: "Edit and send again" }));
-  return el("li", { className: "turn question" }, el("h3", { className: "unseen" }, "You"), words, actions);
+  return el("li", { className: "turn question" }, el("h2", { className: "unseen" }, "You"), words, actions);
 }
 
 /** The answer. element: to be placed. update(): shows the turn as it is now. notes(): shows its lore as it is now. */
@@ -19,7 +19,7 @@ export function answerView(turn, again) {
   const problem = el("p", { className: "problem", role: "alert" });
   const actions = el("p", { className: "actions" }, quietButton("Write again", again), quietButton("Copy", () => copy(turn, actions)), fate);
   const notes = el("aside", { className: "notes", "aria-label": "Lore for this answer" });
-  const sheet = el("article", {}, el("h3", { className: "unseen" }, "Answer"), prose, waiting, problem, actions);
+  const sheet = el("article", {}, el("h2", { className: "unseen" }, "Answer"), prose, waiting, problem, actions);
   const element = el("li", { className: "turn answer" }, sheet, notes);
 
   function update() {

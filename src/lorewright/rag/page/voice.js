@@ -20,10 +20,11 @@ function keepVoice() {
   byId("with-model").textContent = byId("model").value;
 }
 
-/** Lists the models that the proxy has. Raises Problem, which is also shown below the list. */
+/** Lists the models that the proxy has. Raises Problem, which is also shown above the writing line. */
 export async function loadModels() {
-  const problem = byId("model-problem");
+  const problem = byId("trouble");
   problem.hidden = true;
+  problem.textContent = "";
   try {
     const models = (await getJson("v1/models")).data ?? [];
     const options = models.map(({ id, parent }) => el("option", { value: id }, parent ? `${id} (adapter)` : id));
@@ -40,8 +41,9 @@ export async function loadModels() {
 
 /** The request for these messages, with only those settings that were made. */
 export function chatBody(messages) {
-  const { system, lore } = { system: byId("system").value.trim(), lore: byId("lore").checked };
-  const body = { messages: system ? [{ role: "system", content: system }, ...messages] : messages, stream: true, lore: lore ? "on" : "off" };
+  const system = byId("system").value.trim();
+  const first = system ? [{ role: "system", content: system }] : [];
+  const body = { messages: [...first, ...messages], stream: true, lore: byId("lore").checked ? "on" : "off" };
   if (byId("model").value) body.model = byId("model").value;
   if (byId("temperature").value !== "") body.temperature = byId("temperature").valueAsNumber;
   if (byId("max-tokens").value !== "") body.max_tokens = byId("max-tokens").valueAsNumber;
