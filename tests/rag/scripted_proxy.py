@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from lorewright.rag.page import add_page
@@ -31,10 +31,11 @@ DONE = said("", "stop") + b"data: [DONE]\n\n"
 
 @dataclass(frozen=True)
 class Answer:
-    """chunks: written one by one. hang: nothing more comes after them. refused: an error in place of it all."""
+    """chunks: written one by one. hang: nothing more comes after them; die: the connection breaks. refused: an error in place of it all."""
 
     chunks: Sequence[bytes] = ()
     hang: bool = False
+    die: bool = False
     pause: float = 0.0
     refused: Response | None = None
 
@@ -58,18 +59,22 @@ class ScriptedProxy:
                 await asyncio.sleep(answer.pause)
             if answer.hang:
                 await asyncio.Event().wait()
+            if answer.die:
+                raise ConnectionError
         except asyncio.CancelledError:
             self.left += 1
             raise
 
     def app(self) -> FastAPI:
-        app = FastAPI(openapi_url=None)
+        async def keys(request: Request) -> None:
+            if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+                raise PermissionError
 
-        @app.middleware("http")
-        async def keys(request: Request, call: Any) -> Response:
-            if self.key and request.url.path.startswith(("/v1", "/stats")) and request.headers.get("authorization") != f"Bearer {self.key}":
-                return JSONResponse({"error": {"message": "an API key is needed", "type": "authentication_error"}}, 401)
-            return await call(request)  # type: ignore[no-any-return]
+        app = FastAPI(openapi_url=None, dependencies=[Depends(keys)])  # the page itself is no part of this
+
+        @app.exception_handler(PermissionError)
+        async def refused(request: Request, problem: Exception) -> Response:
+            return JSONResponse({"error": {"message": "an API key is needed", "type": "authentication_error"}}, 401)
 
         @app.get("/v1/models")
         async def models() -> Response:
@@ -99,7 +104,7 @@ class ScriptedProxy:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """The address of an app under uvicorn, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, access_log=False, log_level="error", timeout_graceful_shutdown=1, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, access_log=False, log_level="critical", timeout_graceful_shutdown=1, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)

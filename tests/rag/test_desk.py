@@ -162,6 +162,7 @@ def test_settings_are_sent_and_kept(browser: Browser) -> None:
         (Answer(refused=JSONResponse({"detail": "Not Found"}, 404)), "Not Found", ""),
         (Answer([said("Half"), b'data: {"error": {"message": "the model server broke off"}}\n\n']), "the model server broke off", "Half"),
         (Answer([said("Half")]), "The answer broke off: the stream ended before it said so.", "Half"),
+        (Answer([said("Half")], die=True, pause=0.1), "The connection to the proxy broke off.", "Half"),
         (Answer([b"data: {\n\n"]), "The proxy sent something that is no event: {", ""),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ export async function* events(body) {
   let held = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await reader.read().catch(brokenOff);
       if (done) break;
       const parts = (held + value).split(EVENT_END);
       held = parts.pop();
@@ -18,6 +18,11 @@ export async function* events(body) {
   } finally {
     reader.cancel().catch(() => {});
   }
+}
+
+function brokenOff(problem) {
+  if (problem.name === "AbortError") throw problem;
+  throw new Problem("The connection to the proxy broke off.", 0);
 }
 
 function dataOf(event) {

@@ -61,7 +61,7 @@ export async function showStats() {
     plural(stats.total_queries, "question answered", "questions answered"),
     plural(stats.chunks_available, "passage at hand", "passages at hand"),
     lookup === null ? "" : `looked up in ${Math.max(1, Math.round(lookup))} ms`,
-    whole === null ? "" : `answered in ${(whole / 1000).toFixed(1)} s`,
+    whole === null ? "" : `answered in ${whole < 1000 ? `${Math.round(whole)} ms` : `${(whole / 1000).toFixed(1)} s`}`,
   ];
   byId("stats").textContent = shown.filter(Boolean).join(" · ");
   byId("stats").title = "The times are medians of the last questions.";
