@@ -15,11 +15,12 @@ import hypothesis
 import pytest
 import yaml
 
-from lorewright import envs
+from lorewright import envs, process
 from lorewright.plan import Paths, make_plan
 from lorewright.progress import Console
 from lorewright.recipe import load
 from lorewright.stages import Run
+from tests.warm import Warm
 
 # machines are shared: a slow moment is no fault of the code
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -122,3 +123,13 @@ def lorewright(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedPro
 
     yield call
     shutil.rmtree(tmp_path / "runs", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def warm_axolotl() -> Iterator[Warm]:
+    """Real Axolotl in the train environment, loaded once for all tests that let it read a set."""
+    env = envs.ensure("train")
+    variables = process.tool_environment(env, {"HF_HUB_OFFLINE": "1", "AXOLOTL_IS_PREPROCESS": "1"})
+    warm = Warm(str(env.python), ["axolotl.cli.config", "axolotl.loaders", "axolotl.common.datasets"], variables)
+    yield warm
+    warm.close()

@@ -9,14 +9,28 @@ from typing import Any
 
 import pytest
 
+from lorewright import process
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
+from tests.warm import Warm
 
 pytestmark = pytest.mark.real
 AXOLOTL = {"adapter": "lora", "lora_r": 8, "lora_alpha": 16, "lora_target_linear": True, "micro_batch_size": 2, "num_epochs": 2, "sequence_len": 128, "learning_rate": 1e-4, "optimizer": "adamw_torch"}  # fmt: skip
 LONG = "The tide came in over the slip and went out again. Nobody had asked it to. " * 12
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(warm_axolotl: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger's worker runs in a Python that has loaded Axolotl; the quickstart's tests start it as users do."""
+
+    def run(command: list[str], *, environment: object, log: Path, folder: Path, on_line: object) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if warm_axolotl.run(command[1:], folder, log):
+            raise process.failure("the ledger's worker failed", log)
+
+    monkeypatch.setattr(process, "run", run)
 
 
 @pytest.fixture

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lorewright import envs, process
 from lorewright.errors import LorewrightError
 from lorewright.recipe import load
 from lorewright.stages import Run
 from lorewright.stages.prepare import prepare
 from lorewright.training.render import axolotl_config, to_yaml
 from tests.data.formats.conftest import WORKER
+from tests.warm import Warm
 
 TRAIN = {"adapter": "lora", "lora_r": 8, "lora_alpha": 16, "lora_target_linear": True, "micro_batch_size": 1, "gradient_accumulation_steps": 1, "num_epochs": 1, "sequence_len": 256, "learning_rate": 1e-4, "optimizer": "adamw_torch"}  # fmt: skip
 LONG = "The tide came in over the slip and went out again. Nobody had asked it to. " * 60
@@ -51,19 +50,15 @@ def pairs_recipe(make_recipe: Callable[..., Path], rows: Path, model: Path) -> P
 @pytest.mark.req("Z3", "Z5")
 @pytest.mark.real
 def test_axolotl_reads_the_prepared_pairs_by_the_rendered_configuration(
-    make_recipe: Callable[..., Path], run_of: Callable[..., Run], rows: Path, tiny_model: Path, tmp_path: Path
+    make_recipe: Callable[..., Path], run_of: Callable[..., Run], rows: Path, tiny_model: Path, tmp_path: Path, warm_axolotl: Warm
 ) -> None:
     run = run_of(pairs_recipe(make_recipe, rows, tiny_model))
     facts = prepared(run, tmp_path / "work")
     assert (facts["rows"], facts["left_out"]) == (7, 2)
     config, _ = axolotl_config(run.recipe, training="training.jsonl", validation="validation.jsonl", accelerator="cpu")
     (tmp_path / "work" / "axolotl.yaml").write_text(to_yaml(config, "test"))
-    env = envs.ensure("train")
-    command = [env.python, str(WORKER), "axolotl.yaml", "out.jsonl"]
-    done = subprocess.run(
-        command, cwd=tmp_path / "work", env=process.tool_environment(env, {"HF_HUB_OFFLINE": "1"}), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    code = warm_axolotl.run([str(WORKER), "axolotl.yaml", "out.jsonl"], tmp_path / "work", tmp_path / "log")
+    assert code == 0, (tmp_path / "log").read_text()[-2000:]
     made = [json.loads(line) for line in (tmp_path / "work" / "out.jsonl").read_text().splitlines()]
     assert [one["split"] for one in made] == ["train"] * facts["training"] + ["validation"] * facts["validation"]
     assert all(len(one["input_ids"]) <= 256 for one in made)

@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lorewright.envs import ensure
+from tests.warm import Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "configs" / "schema"
@@ -251,18 +252,23 @@ def test_every_key_is_described_or_typed(tool: str) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("tool", "environment"), [("axolotl", "train"), ("vllm", "serve")])
-def test_committed_schema_is_what_the_tool_says(tool: str, environment: str, tmp_path: Path) -> None:
-    made = tmp_path / "schema.json"
-    command = [ensure(environment).python, str(WORKERS / f"{tool}_schema.py"), str(made)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    assert made.read_bytes() == (SCHEMAS / f"{tool}.schema.json").read_bytes()
+def test_committed_schema_is_what_axolotl_says(tmp_path: Path, warm_axolotl: Warm) -> None:
+    made, log = tmp_path / "schema.json", tmp_path / "log"
+    assert warm_axolotl.run([str(WORKERS / "axolotl_schema.py"), str(made)], tmp_path, log) == 0, log.read_text()
+    assert made.read_bytes() == (SCHEMAS / "axolotl.schema.json").read_bytes()
 
 
 @pytest.mark.real
-def test_axolotl_accepts_what_the_schema_accepts(tmp_path: Path) -> None:
-    asked, answer = tmp_path / "asked.json", tmp_path / "answer.json"
+def test_committed_schema_is_what_vllm_says(tmp_path: Path) -> None:
+    made = tmp_path / "schema.json"
+    subprocess.run([ensure("serve").python, str(WORKERS / "vllm_schema.py"), str(made)], check=True, capture_output=True, timeout=300)
+    assert made.read_bytes() == (SCHEMAS / "vllm.schema.json").read_bytes()
+
+
+@pytest.mark.real
+def test_axolotl_accepts_what_the_schema_accepts(tmp_path: Path, warm_axolotl: Warm) -> None:
+    asked, answer, script, log = (tmp_path / name for name in ("asked.json", "answer.json", "ask.py", "log"))
     asked.write_text(json.dumps({name: whole(text) for name, text in AXOLOTL_ACCEPTS.items()}), encoding="utf-8")
-    command = [ensure("train").python, "-c", ASK_AXOLOTL, str(asked), str(answer)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300, env={"AXOLOTL_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"})
+    script.write_text(ASK_AXOLOTL)
+    assert warm_axolotl.run([str(script), str(asked), str(answer)], tmp_path, log) == 0, log.read_text()
     assert json.loads(answer.read_text(encoding="utf-8")) == {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from lorewright.rag.embeddings import Embeddings
 from lorewright.rag.hangup import while_connected
 from lorewright.rag.keys import api_keys, require_key
 from lorewright.rag.openapi import description
+from lorewright.rag.page import add_page
 from lorewright.rag.proxy import LoreEmbedder, Proxy, make_proxy
 from lorewright.rag.relay import relay
 from lorewright.rag.rerank import load_reranker
@@ -70,7 +70,7 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     app = FastAPI(title="lorewright", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, telemetry=silent)
     _add_routes(app, proxy)
     add_views(app, proxy)
-    _add_page(app)
+    add_page(app)
     _add_errors(app)
     _add_guards(app, settings, keys)
     return app
@@ -98,12 +98,6 @@ def _add_routes(app: FastAPI, proxy: Proxy) -> None:
     for path, endpoint in ((ChatRequest.path, chat), (TextRequest.path, text), (EMBEDDINGS, embeddings)):
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.router.routes.append(Route("/v1/models", Models(proxy), methods=["GET"]))
-
-
-def _add_page(app: FastAPI) -> None:
-    """The writer's page, where this installation has it."""
-    if importlib.util.find_spec("lorewright.rag.page"):
-        importlib.import_module("lorewright.rag.page").add_page(app)
 
 
 def _add_guards(app: FastAPI, settings: ProxySettings, keys: tuple[str, ...]) -> None:

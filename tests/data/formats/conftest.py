@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from lorewright import envs, process
 from lorewright.data.formats import template as templates
 from lorewright.data.formats.passages import jsonl
 from lorewright.data.formats.template import Template
 from lorewright.training.render import ON_CPU
+from tests.warm import Warm
 
 WORKER = Path(templates.__file__).parents[2] / "workers" / "axolotl_examples.py"
 Example = dict[str, Any]
@@ -36,7 +35,7 @@ def template(tiny_model: Path) -> Template:
 
 
 @pytest.fixture(scope="session")
-def axolotl(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Example]]:
+def axolotl(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, warm_axolotl: Warm) -> Callable[..., list[Example]]:
     """Examples and the `datasets` entry to what Axolotl makes of them: input_ids and labels, in order."""
 
     def preprocess(examples: list[Example], dataset: Mapping[str, Any], length: int = 512, **more: Any) -> list[Example]:
@@ -49,11 +48,8 @@ def axolotl(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
             "chat_template": "tokenizer_default", "shuffle_merged_datasets": False, "dataset_num_proc": 1, **ON_CPU, **more,
         }  # fmt: skip
         (folder / "axolotl.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        env = envs.ensure("train")
-        variables = process.tool_environment(env, {"HF_HUB_OFFLINE": "1"})
-        command = [env.python, str(WORKER), "axolotl.yaml", "out.jsonl"]
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
+        code = warm_axolotl.run([str(WORKER), "axolotl.yaml", "out.jsonl"], folder, folder / "log")
+        assert code == 0, (folder / "log").read_text()[-3000:]
         return [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
 
     return preprocess
