@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from lorewright import __version__
 from lorewright.errors import LorewrightError
-from lorewright.plan import TEXT
+from lorewright.plan import LORE
 from lorewright.sources import source_files
 
 RECORD = "step.json"
@@ -123,16 +123,16 @@ class Hashes:
             write_json(self.store, {path: entry for path, entry in self.known.items() if os.path.exists(path)})
             self.changed = False
 
-    def inputs(self, texts: tuple[str, ...], files: tuple[str, ...]) -> dict[str, str]:
+    def inputs(self, lore: tuple[str, ...], files: tuple[str, ...]) -> dict[str, str]:
         """Content hash of everything a step reads, by position and name below its root (a moved tree is the same tree).
 
-        texts: sources of which Markdown and text files count. files: files, or folders of which every visible file counts.
+        lore: sources of which the files that may hold lore count. files: files, or folders of which every visible file counts.
         Raises LorewrightError for what is not there.
         """
         found = {}
-        for number, source in enumerate((*texts, *files)):
+        for number, source in enumerate((*lore, *files)):
             for root, file in source_files(source):
-                if number >= len(texts) or file.suffix.lower() in TEXT:
+                if number >= len(lore) or file.suffix.lower() in LORE:
                     found[f"{number}/{root.name}/{file.relative_to(root)}"] = self.file(file)
         return found
 

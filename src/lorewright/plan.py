@@ -17,9 +17,19 @@ from typing import Any, Literal
 from lorewright.errors import LorewrightError
 from lorewright.recipe import FORMAT_PARTS, Recipe, is_folder
 
-TEXT = (".md", ".txt")
+# What may hold lore: what extraction reads, without JSON, which is settings.
+LORE = (
+    ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2",
+    ".rst", ".org", ".tex",
+)  # fmt: skip
 # Light stages that are made along when the stage named here is asked for alone.
 ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
+
+# Keys of `rag` that the proxy is told as they are.
+PROXY_KEYS = (
+    "host", "port", "budget", "position", "introduction", "overflow", "max_active", "max_waiting", "timeouts", "limits",
+    "extra_fields", "allowed_hosts", "cors_origins",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ class Step:
     """One thing to do.
 
     kind: an artifact is made once and kept; a service runs while something needs it.
-    part: the values of the recipe it depends on. texts: sources whose Markdown and text files it depends on.
+    part: the values of the recipe it depends on. texts: sources whose readable files (LORE) it depends on.
     files: files, or folders whose every file it depends on. outputs: what it leaves, relative to its folder.
     collection: the lore collection it belongs to, when its folder is shared by recipes.
     """
@@ -139,14 +149,16 @@ def _serve(recipe: Recipe) -> Step:
 def _ingest(recipe: Recipe) -> Step:
     assert recipe.rag
     local = (recipe.rag.embedding_model,) if is_folder(recipe.rag.embedding_model) else ()
-    part = {"embedding_model": None if local else recipe.rag.embedding_model, "chunk_words": recipe.rag.chunk_words}
-    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, local, ("index",), recipe.rag.collection, version=2)
+    part: dict[str, Any] = {"embedding_model": None if local else recipe.rag.embedding_model}
+    part |= {"chunk_words": recipe.rag.chunk_words, "chunk_overlap": recipe.rag.chunk_overlap}
+    return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, local, ("index",), recipe.rag.collection, version=3)
 
 
 def _rag(recipe: Recipe) -> Step:
     assert recipe.rag
-    keys = ("top_k", "max_distance", "host", "port")
-    part = {"name": recipe.name} | {key: getattr(recipe.rag, key) for key in keys}
+    values = asdict(recipe.rag)
+    searched = ("top_k", "max_distance", "lexical", "per_source", "neighbours", "rerank")
+    part = {"name": recipe.name} | {key: values[key] for key in (*searched, *PROXY_KEYS)}
     return Step("rag", "service", "core", ("serve", "ingest"), part)
 
 

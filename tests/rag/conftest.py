@@ -9,6 +9,7 @@ import pytest
 
 from lorewright.rag.store import Index, open_index
 
+from .browser import CHROMIUM, Browser, running_browser
 from .fakes import running_proxy, write_lore
 from .upstream_server import Reply, UpstreamServer, running_upstream
 
@@ -46,3 +47,11 @@ def upstream(servers: tuple[UpstreamServer, httpx.Client]) -> UpstreamServer:
 def proxy(servers: tuple[UpstreamServer, httpx.Client], upstream: UpstreamServer) -> httpx.Client:
     """A plain client of the proxy in front of it."""
     return servers[1]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine (Debian: apt install chromium), so the page is not tried in a browser")
+    with running_browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import threading
@@ -15,7 +16,8 @@ import uvicorn
 
 from lorewright.rag.app import create_app
 from lorewright.rag.chunk import Passage
-from lorewright.rag.embed import TextEmbedder, Vectors
+from lorewright.rag.embed import Vectors
+from lorewright.rag.proxy import LoreEmbedder
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index, write_index
 
@@ -65,12 +67,23 @@ def settings(upstream: str, **changes: object) -> ProxySettings:
     return ProxySettings(**{"upstream": upstream, **values, **changes})  # type: ignore[arg-type]
 
 
+class QuickServer(uvicorn.Server):
+    """Sees at once that it shall end, instead of ten times a second: these tests start and stop some sixty."""
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:
+            await self.on_tick(0)
+            await asyncio.sleep(0.002)
+
+
 @contextmanager
-def running_proxy(upstream: str, index: Index | None = None, embedder: TextEmbedder | None = None, **changes: object) -> Iterator[int]:
-    """The port of a proxy under uvicorn, in a thread."""
-    app = create_app(settings(upstream, **changes), index=index, embedder=embedder or WordEmbedder())
+def running_proxy(
+    upstream: str, index: Index | None = None, embedder: LoreEmbedder | None = None, *, lore: bool = True, **changes: object
+) -> Iterator[int]:
+    """The port of a proxy under uvicorn, in a thread. lore: whether it has an embedder."""
+    app = create_app(settings(upstream, **changes), index=index, embedder=embedder or WordEmbedder() if lore else None)
     config = uvicorn.Config(app, port=0, access_log=False, log_level="error", timeout_graceful_shutdown=1, ws="none")
-    server = uvicorn.Server(config)
+    server = QuickServer(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)

@@ -17,18 +17,20 @@ from lorewright.rag.store import Index
 
 from .conftest import JSON_ANSWER
 from .fakes import WordEmbedder, running_proxy, wait_until
-from .test_upstream import CHAT, REQUEST, SSE
+from .test_upstream import CHAT, PROMPT, REQUEST, SSE, TEXT
 from .upstream_server import Reply, UpstreamServer, running_upstream
 
 LONGEST = 0.25  # seconds
+EMBEDDINGS = "/v1/embeddings"
+BODIES: dict[str, dict[str, Any]] = {CHAT: REQUEST, TEXT: PROMPT, EMBEDDINGS: {"model": "m", "input": "x"}}
 
 
 @contextmanager
-def asking(port: int, **changes: Any) -> Iterator[socket.socket]:
+def asking(port: int, path: str = CHAT, **changes: Any) -> Iterator[socket.socket]:
     """A bare client: hanging up is closing its socket, nothing else."""
-    body = json.dumps(REQUEST | changes).encode()
+    body = json.dumps(BODIES[path] | changes).encode()
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (CHAT.encode(), len(body), body))
+        client.sendall(b"POST %s HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%s" % (path.encode(), len(body), body))
         yield client
 
 
@@ -91,6 +93,40 @@ def test_hanging_up_closes_the_upstream_connection(
         print(f"{phase}: {took * 1000:.1f} ms")
         assert took < LONGEST
         wait_until(lambda: last_status(port) == 499)
+
+
+@pytest.mark.req("F8")
+@pytest.mark.parametrize("path", [TEXT, EMBEDDINGS])
+@pytest.mark.parametrize("phase", ["headers", "body"])
+def test_the_other_routes_are_left_as_fast(upstream: UpstreamServer, index: Index, path: str, phase: str) -> None:
+    upstream.replies[path] = Reply(before=True) if phase == "headers" else Reply((b"{",), then="hang")
+    with running_proxy(upstream.address, index) as port:
+        with asking(port, path):
+            wait_until(lambda: any(asked.path == path for asked in upstream.asked))
+            time.sleep(0.05)
+        closed = time.monotonic()
+        wait_until(lambda: upstream.left, 3)
+        assert upstream.left[0] - closed < LONGEST
+        counted = f'lorewright_requests_total{{path="{path}",status="499"}} 1'
+        wait_until(lambda: counted in httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+
+
+@pytest.mark.req("F8")
+def test_hanging_up_in_the_queue_gives_up_the_turn(upstream: UpstreamServer, index: Index) -> None:
+    upstream.replies[CHAT] = Reply((JSON_ANSWER,), length=True, wait=(release := threading.Event()))
+    with running_proxy(upstream.address, index, max_active=1) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as proxy:
+        with asking(port):
+            wait_until(lambda: upstream.bodies())
+            with asking(port):
+                wait_until(lambda: proxy.get("/stats").json()["waiting"] == 1)
+            took = seconds_until(lambda: proxy.get("/stats").json()["waiting"] == 0)
+            print(f"queue: {took * 1000:.1f} ms")
+            assert took < LONGEST
+            assert last_status(port) == 499
+            release.set()
+            wait_until(lambda: proxy.get("/stats").json()["active"] == 0)
+        assert len(upstream.bodies()) == 1, "who left is not asked for"
+        assert proxy.post(CHAT, json=REQUEST).status_code == 200
 
 
 @pytest.mark.req("F8")

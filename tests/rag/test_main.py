@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ from .upstream_server import UpstreamServer
 
 def config(folder: Path, upstream: str, **changes: object) -> Path:
     file = folder / "proxy.json"
-    file.write_text(json.dumps(vars(settings(upstream, **changes))))
+    file.write_text(json.dumps(asdict(settings(upstream, **changes))))
     return file
 
 
@@ -33,12 +34,13 @@ def test_the_proxy_runs_as_a_process_and_stops_when_told(tmp_path: Path, upstrea
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/health").json() == {"status": "ok", "upstream": True}
+            return httpx.get(f"http://127.0.0.1:{port}/health").json() == {"status": "ok"}
         except httpx.HTTPError:
             return False
 
     try:
         wait_until(answers, 20)
+        assert httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200
     finally:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=5)
@@ -56,3 +58,14 @@ def test_a_missing_index_is_one_line_and_exit_code_1(tmp_path: Path, capsys: pyt
 def test_starting_is_light() -> None:
     heavy = "import sys, lorewright.rag.__main__; print([m for m in ('torch', 'chromadb', 'fastapi', 'httpx') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_an_address_that_others_reach_needs_a_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOREWRIGHT_API_KEYS", raising=False)
+    for host in ("0.0.0.0", "::", "192.168.1.5", "writer.lan"):
+        assert main(["--config", str(config(tmp_path, "http://127.0.0.1:1", host=host))]) == 1
+        said = capsys.readouterr().err
+        assert f"rag.host {host}: the proxy would be open to everybody" in said
+        assert "set LOREWRIGHT_API_KEYS" in said

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lorewright.errors import LorewrightError
+from lorewright.rag.catalogue import Filter
 from lorewright.rag.chunk import CHUNKER_VERSION, Passage
 from lorewright.rag.store import open_index, write_index
 
@@ -44,7 +45,7 @@ def test_an_index_may_be_renamed_and_opened_by_another_process(tmp_path: Path) -
     assert hits[0].passage == lore_passages()[0]
     assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
     assert 0 <= hits[0].distance < hits[-1].distance <= 2
-    assert index.stamp == {"embedding_model": "words", "dimension": 64, "chunks": 3, "vectors": 3, "chunker": CHUNKER_VERSION}
+    assert index.stamp == {"embedding_model": "words", "dimension": 64, "chunks": 3, "vectors": 3, "chunker": CHUNKER_VERSION, "removed": 0}
 
 
 def test_distance_is_cosine(tmp_path: Path) -> None:
@@ -105,7 +106,11 @@ def test_what_is_no_index_is_refused_with_a_remedy(tmp_path: Path) -> None:
     stamp.write_text("{}")
     with pytest.raises(LorewrightError, match="not the stamp of a lore index"):
         open_index(tmp_path)
-    stamp.write_text(json.dumps({"embedding_model": "m", "dimension": 1, "chunks": 1, "vectors": 1}))
+    facts = {"embedding_model": "m", "dimension": 1, "chunks": 1, "vectors": 1}
+    stamp.write_text(json.dumps(facts))
+    with pytest.raises(LorewrightError, match=r"made by another version of lorewright; ingest the lore again"):
+        open_index(tmp_path)
+    stamp.write_text(json.dumps(facts | {"chunker": CHUNKER_VERSION}))
     with pytest.raises(LorewrightError, match="lost its database"):
         open_index(tmp_path)
     (tmp_path / "chroma.sqlite3").write_bytes(b"not a database" * 100)
@@ -119,3 +124,34 @@ def test_an_index_that_lost_passages_is_refused(tmp_path: Path) -> None:
     (tmp_path / "stamp.json").write_text(json.dumps(stamp | {"vectors": 4}))
     with pytest.raises(LorewrightError, match="holds 3 vectors, its stamp says 4"):
         open_index(tmp_path)
+
+
+def test_filtered_search_is_exact_whoever_filters(tmp_path: Path) -> None:
+    passages = [
+        Passage(f"text {n}", f"s{n % 50}", "rare" if n % 50 == 7 else f"c{n % 2}", "t", "h", ("odd",) * (n % 2)) for n in range(400)
+    ]
+    passages.sort(key=lambda passage: passage.source)
+    vectors = np.random.default_rng(3).normal(size=(400, 8)).astype(np.float32)
+    write_index(tmp_path, passages, vectors, {"embedding_model": "m"})
+    index = open_index(tmp_path)
+    question = np.random.default_rng(4).normal(size=8).astype(np.float32)
+    near = vectors @ question / np.linalg.norm(vectors, axis=1)
+    for only in (Filter(("c1",)), Filter(("rare",)), Filter(tags=("odd",)), Filter(("c1", "rare"), ("s7", "s9"), ("odd",))):
+        wanted = [number for number in np.argsort(-near) if _fits(passages[number], only)][:5]
+        assert [hit.passage.text for hit in index.search(question, 5, only)] == [passages[number].text for number in wanted]
+    index.close()
+
+
+def _fits(passage: Passage, only: Filter) -> bool:
+    return all((
+        not only.categories or passage.category in only.categories, not only.sources or passage.source in only.sources,
+        not only.tags or bool(set(only.tags) & set(passage.tags)),
+    ))  # fmt: skip
+
+
+def test_an_index_without_its_passages_is_refused(tmp_path: Path) -> None:
+    write_lore(tmp_path)
+    (tmp_path / "passages.sqlite").unlink()
+    with pytest.raises(LorewrightError, match=r"passages of the lore index cannot be read.*ingest the lore again"):
+        open_index(tmp_path)
+    assert not (tmp_path / "passages.sqlite").exists()

@@ -17,7 +17,7 @@ class Reply:
     """chunks: written one after the other, each flushed. then: what happens after them.
 
     end: a proper end. hang: nothing more comes. die: the connection breaks. length: send Content-Length, else chunked.
-    before: hang before the headers.
+    before: hang before the headers. wait: nothing is sent until it is set.
     """
 
     chunks: Sequence[bytes] = (b"{}",)
@@ -27,6 +27,7 @@ class Reply:
     length: bool = False
     before: bool = False
     pause: float = 0.0
+    wait: threading.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class UpstreamServer:
     async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
         if reply.before:
             await asyncio.Event().wait()
+        while reply.wait and not reply.wait.is_set():
+            await asyncio.sleep(0.005)
         framing = f"content-length: {sum(map(len, reply.chunks))}" if reply.length else "transfer-encoding: chunked"
         writer.write(f"HTTP/1.1 {reply.status} X\r\ncontent-type: {reply.content_type}\r\nx-request-id: abc\r\n{framing}\r\n\r\n".encode())
         for chunk in reply.chunks:

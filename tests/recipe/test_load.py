@@ -113,6 +113,14 @@ def test_lore_below_the_manuscripts_is_refused(make_recipe) -> None:  # type: ig
     assert any("holds lore of rag.sources, which would be trained as prose" in line for line in problems(file))
 
 
+@pytest.mark.req("F7")
+def test_lore_keys_that_contradict_each_other_are_told(make_recipe) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"], "chunk_words": 60, "chunk_overlap": 31, "rerank": {"deadline_ms": 5}})
+    said = "\n".join(problems(file))
+    assert "rag.chunk_overlap: must be at most half of rag.chunk_words (60), got 31" in said
+    assert "rag.rerank: 'model' is missing" in said
+
+
 def test_base_model_folders_are_looked_for(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     assert problems(file, f"base_model={tmp_path}/gone")[0].endswith(

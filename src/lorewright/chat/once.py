@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,8 +45,10 @@ async def ask(base_url: str, model: str, question: str, **options: Any) -> Answe
 
 
 def _client() -> httpx.AsyncClient:
-    """Proxies named in the environment are for the web, not for the server beside us."""
-    return httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0), trust_env=False)
+    """Proxies named in the environment are for the web, not for the server beside us. Our own proxy may want one of its keys."""
+    keys = re.findall(r"[^,\s]+", os.environ.get("LOREWRIGHT_API_KEYS", ""))
+    headers = {b"authorization": b"Bearer " + keys[0].encode()} if keys else {}
+    return httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0), trust_env=False, headers=headers)
 
 
 async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any], *, last: bool) -> httpx.Response | None:

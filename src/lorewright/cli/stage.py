@@ -1,4 +1,4 @@
-"""lorewright prepare | train | merge | ingest RECIPE: one stage of a recipe."""
+"""lorewright train | merge RECIPE: one stage of a recipe."""
 
 from __future__ import annotations
 

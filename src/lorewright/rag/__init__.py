@@ -1,4 +1,6 @@
 """Retrieval: lore files become passages and vectors, and a proxy puts the ones that fit before the model.
 
-ingest: chunk ─ embed ─ store        proxy: app ─ completion ─ (retrieve ─ inject ─ budget) ─ upstream
+ingest: lore_files ─ chunk ─ journal (embed) ─ store
+an index: Chroma has the vectors, catalogue the passages and their words (lexical); retrieve fuses both, choose decides
+proxy: app ─ access ─ completion ─ (places ─ retrieve ─ budget ─ inject) ─ upstream ─ relay
 """

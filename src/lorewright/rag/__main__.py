@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 from pathlib import Path
@@ -25,16 +26,32 @@ def main(arguments: list[str]) -> int:
 
 def serve(config: Path) -> None:
     """Runs until stopped. Index and embedder are loaded before the port opens, so a port that answers is ready."""
+    from lorewright.rag.keys import api_keys, require_key
     from lorewright.rag.settings import read_settings
 
     settings = read_settings(config)
+    require_key(settings.host, api_keys())
 
     import uvicorn
 
     from lorewright.rag.app import create_app
 
     app = create_app(settings)
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none")
+    # What is loaded stays: without this, each full collection would walk a million objects while every stream waits.
+    gc.collect()
+    gc.freeze()
+    # A client may use its connection again just as it is closed, and fails then: so we are not the first to close it.
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
 
 
 if __name__ == "__main__":

@@ -4,61 +4,90 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from lorewright.rag.api_error import ApiError
+from lorewright.rag.body import Body, Rules, read_body
+from lorewright.rag.inject import Message, Style, inject
+from lorewright.rag.lore_control import LoreControl
+from lorewright.rag.retrieve import query_text, user_turns
+from lorewright.rag.store import Hit
 
-ANSWER_TOKENS = 256  # room kept for an answer whose length the request does not bound
-SWITCH: dict[Any, bool] = {True: True, "on": True, None: True, False: False, "off": False}
 # Fields that change how the chat template renders, so they count when tokens are counted.
-RENDERING = ("model", "tools", "chat_template", "chat_template_kwargs", "add_generation_prompt", "continue_final_message")
+RENDERING = (
+    "model", "tools", "chat_template", "chat_template_kwargs", "add_generation_prompt", "continue_final_message",
+    "add_special_tokens", "media_io_kwargs", "mm_processor_kwargs",
+)  # fmt: skip
+FIXED = ("system", "developer")  # roles whose messages are never left out
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """raw: the body as it came, empty if `lore` had to be taken out. body: parsed, without `lore`. lore: whether passages are wanted."""
+    """given: the checked body. messages: what is sent of it. left_out: how many of its messages are not."""
 
-    raw: bytes
-    body: Mapping[str, Any]
-    lore: bool
+    path: ClassVar[str] = "/v1/chat/completions"
+    given: Body
+    messages: list[Message]
+    left_out: int = 0
 
     @property
-    def messages(self) -> list[Mapping[str, Any]]:
-        return list(self.body["messages"])
+    def lore(self) -> LoreControl:
+        return self.given.lore
+
+    @property
+    def model(self) -> Any:
+        return self.given.values.get("model")
 
     @property
     def streamed(self) -> bool:
-        return bool(self.body.get("stream"))
+        return bool(self.given.values.get("stream"))
 
     @property
-    def answer_tokens(self) -> int:
-        limits = [self.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
-        return max((limit for limit in limits if isinstance(limit, int)), default=0) or ANSWER_TOKENS
+    def answer_tokens(self) -> int | None:
+        """How long the answer may get; None where the request does not say."""
+        limits = [self.given.values.get(name) for name in ("max_tokens", "max_completion_tokens")]
+        return max((limit for limit in limits if isinstance(limit, int)), default=None)
 
-    def with_messages(self, messages: Sequence[Mapping[str, Any]]) -> bytes:
+    @property
+    def question(self) -> str:
+        """The newest user turn, for people to read."""
+        turns = user_turns(self.messages)
+        return turns[-1] if turns else ""
+
+    @property
+    def search_text(self) -> str:
+        return query_text(self.messages)
+
+    def content(self, hits: Sequence[Hit], style: Style) -> bytes:
         """The body to forward; byte for byte what came when there is nothing to change."""
-        if self.raw and messages == self.messages:
-            return self.raw
-        return json.dumps({**self.body, "messages": messages}).encode()
+        if self.given.raw and not hits and not self.left_out:
+            return self.given.raw
+        return json.dumps({**self.given.values, "messages": inject(self.messages, hits, style)}).encode()
 
-    def tokenize_body(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        return {**{name: self.body[name] for name in RENDERING if name in self.body}, "messages": messages}
+    def tokenize_body(self, hits: Sequence[Hit], style: Style) -> dict[str, Any]:
+        values = self.given.values
+        return {**{name: values[name] for name in RENDERING if name in values}, "messages": inject(self.messages, hits, style)}
+
+    @property
+    def turns(self) -> int:
+        """How many of the oldest turns can be left out: a turn is a user message and all up to the next; the last one stays."""
+        return max(0, len(self._starts()) - 1)
+
+    def without_oldest(self, turns: int) -> ChatRequest:
+        """System messages stay, wherever they stand. turns: 0 to self.turns."""
+        first = self._starts()[turns] if turns else 0
+        kept = [message for number, message in enumerate(self.messages) if number >= first or message.get("role") in FIXED]
+        return replace(self, messages=kept, left_out=self.left_out + len(self.messages) - len(kept))
+
+    def _starts(self) -> list[int]:
+        return [number for number, message in enumerate(self.messages) if message.get("role") == "user"]
 
 
-def read_chat(raw: bytes) -> ChatRequest:
+def read_chat(raw: bytes, rules: Rules) -> ChatRequest:
     """Checks what the proxy itself needs; all else is upstream's to judge. Raises ApiError 400."""
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError) as problem:
-        raise ApiError(400, f"the request body is not valid JSON: {problem}") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, "the request body must be a JSON object")
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
-        raise ApiError(400, "messages must be a list of at least one message object")
-    raw = b"" if "lore" in body else raw
-    given = body.pop("lore", None)
-    if not isinstance(given, (bool, str, type(None))) or given not in SWITCH:
-        raise ApiError(400, 'lore must be true, false, "on" or "off"')
-    return ChatRequest(raw, body, SWITCH[given])
+    body = read_body(raw, rules)
+    messages = body.values.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(message, Mapping) for message in messages):
+        raise ApiError(400, "messages must be a list of at least one message object", param="messages")
+    return ChatRequest(body, messages)

@@ -1,4 +1,4 @@
-"""Lore files to passages: found, read, split at headings and packed up to a number of words."""
+"""The text of a lore file to passages: split at headings and packed up to a number of words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorewright.data.front_matter import split_front_matter
-from lorewright.data.text_file import read_text, reason
-from lorewright.rag.words import count_words, pack, sentences
-from lorewright.sources import all_files
+from lorewright.rag.words import count_words, pack_overlapping, sentences
 
-CHUNKER_VERSION = 2  # goes into an index's stamp: raise it when the same files would give other passages
-SUFFIXES = (".md", ".txt")
+CHUNKER_VERSION = 3  # goes into an index's stamp: raise it when the same files would give other passages
 FEWEST_WORDS = 4  # a shorter sentence says nothing by itself
 HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)(?:[ \t]+#+)?[ \t]*")
 CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -24,6 +21,7 @@ class Passage:
     """A piece of lore. text: what is embedded and shown, `title > heading` first. source: path below the folder it was found in.
 
     heading: the headings above it, outermost first, joined by ` > `; empty where the title says it all.
+    section: the number of its parent, the text below one heading, within its file: passages of one section follow each other.
     """
 
     text: str
@@ -32,6 +30,15 @@ class Passage:
     title: str
     heading: str
     tags: tuple[str, ...] = ()
+    section: int = 0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How long a passage may be. words: its heading not counted. overlap: words of the passage before that it begins with."""
+
+    words: int
+    overlap: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,30 +53,6 @@ class Section:
         return self.path[-1][0] if self.path else 0
 
 
-def read_passages(sources: Sequence[str], chunk_words: int) -> tuple[list[Passage], list[tuple[Path, str]]]:
-    """All passages of the sources, and (file, what is wrong with it) of those that could not be used in full.
-
-    chunk_words: most words in a passage, its heading not counted. Raises LorewrightError for a source that is not there.
-    """
-    passages: list[Passage] = []
-    problems: list[tuple[Path, str]] = []
-    for root, file in all_files(sources):
-        if file.suffix.lower() not in SUFFIXES:
-            continue
-        try:
-            text = read_text(file)
-        except (OSError, ValueError) as problem:
-            problems.append((file, reason(problem)))
-            continue
-        found, problem_of_front_matter = _passages(text, file, root, chunk_words)
-        passages += found
-        if problem_of_front_matter:
-            problems.append((file, problem_of_front_matter))
-        if not found:
-            problems.append((file, "holds no text"))
-    return passages, problems
-
-
 def searchable(passages: Sequence[Passage]) -> tuple[list[str], list[int]]:
     """What is embedded: (texts, and for each the number of the passage it belongs to).
 
@@ -78,19 +61,30 @@ def searchable(passages: Sequence[Passage]) -> tuple[list[str], list[int]]:
     """
     texts: list[str] = []
     owners: list[int] = []
+    shown: list[str] = []  # parts of the passage before: an overlap is searched once
     for number, passage in enumerate(passages):
         body = passage.text.partition("\n\n")[2]
         parts = [f"{passage.title}: {part}" for part in sentences(body) if count_words(part) >= FEWEST_WORDS]
-        whole_too = [passage.text, *(parts if len(parts) > 1 else [])]
+        new = [part for part in parts if part not in shown] if number and _same_section(passage, passages[number - 1]) else parts
+        whole_too = [passage.text, *(new if len(parts) > 1 else [])]
         texts += whole_too
         owners += [number] * len(whole_too)
+        shown = parts
     return texts, owners
 
 
-def _passages(text: str, file: Path, root: Path, chunk_words: int) -> tuple[list[Passage], str]:
+def _same_section(one: Passage, other: Passage) -> bool:
+    return (one.source, one.section) == (other.source, other.section)
+
+
+def passages_of(text: str, file: Path, root: Path, cut: Cut, title: str = "") -> tuple[list[Passage], str]:
+    """(the passages of a file's text, what is wrong with its front matter or "").
+
+    text: Markdown or plain. file, root: where it lies and the folder it was found in. title: the document's own, where it has one.
+    """
     matter, body, problem = split_front_matter(text)
     parts = sections(body)
-    title = matter.title or next((name for part in parts for level, name in part.path if level == 1), file.stem)
+    title = title or matter.title or next((name for part in parts for level, name in part.path if level == 1), file.stem)
     below = file.relative_to(root)
     category = matter.category or (below.parts[0] if len(below.parts) > 1 else root.name)
     passages: list[Passage] = []
@@ -98,11 +92,11 @@ def _passages(text: str, file: Path, root: Path, chunk_words: int) -> tuple[list
         names = [name for _, name in part.path]
         heading = " > ".join(names[1:] if names[:1] == [title] else names)
         label = f"{title} > {heading}" if heading else title
-        pieces = [f"{label}\n\n{piece}" for piece in pack(part.body, chunk_words)]
+        pieces = [f"{label}\n\n{piece}" for piece in pack_overlapping(part.body, cut.words, cut.overlap)]
         # A heading with nothing below it may still be a fact; one that others stand under is part of their label.
         alone = bool(part.path) and (number + 1 == len(parts) or parts[number + 1].level <= part.level)
         shown = pieces or [label] * alone
-        passages += [Passage(text, below.as_posix(), category, title, heading, matter.tags) for text in shown]
+        passages += [Passage(text, below.as_posix(), category, title, heading, matter.tags, number) for text in shown]
     return passages, problem
 
 

@@ -82,13 +82,10 @@ def load_embedder(name: str) -> Embedder:
     Raises LorewrightError when it is not there, damaged, or cannot be loaded.
     """
     folder = _folder(name)
-    _quiet()
+    quiet()
     try:
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
 
-        silence: Any = logging.disable_progress_bar
-        silence()
         model: Any = SentenceTransformer(folder or name, local_files_only=bool(folder))
         dimension = model.get_embedding_dimension()
     except Exception as problem:  # each library below raises its own kinds
@@ -127,6 +124,10 @@ def _packaged() -> Path:
     return folder
 
 
-def _quiet() -> None:
-    """Read by huggingface_hub when it is first imported: no telemetry, no bars in logs."""
+def quiet() -> None:
+    """No telemetry, no bars in logs. The variables are read by huggingface_hub when it is first imported."""
     os.environ.update({"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"})
+    from transformers.utils import logging
+
+    silence: Any = logging.disable_progress_bar
+    silence()

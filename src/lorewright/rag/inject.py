@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lorewright.rag.store import Hit
@@ -16,29 +17,62 @@ INTRODUCTION = (
 )
 
 
-def inject(messages: Sequence[Message], hits: Sequence[Hit]) -> list[Message]:
-    """The messages with a reference block at the end of the first system message, or of a new one before all others.
+@dataclass(frozen=True)
+class Style:
+    """position: system or before_last_user. introduction: what stands before the fence."""
 
+    position: str = "system"
+    introduction: str = INTRODUCTION
+
+
+def inject(messages: Sequence[Message], hits: Sequence[Hit], style: Style) -> list[Message]:
+    """The messages with a reference block, where the style says.
+
+    system: at the end of the first system message, or in a new one before all others. before_last_user: before the text of the
+    last user message; a message of its own there would be refused by the templates that want user and assistant in turn.
     messages: OpenAI chat messages, left as they are. hits: in the order they shall stand in; with none nothing is added.
     """
     if not hits:
         return list(messages)
-    block = reference_block(hits)
+    block = reference_block(hits, style.introduction)
+    users = [number for number, message in enumerate(messages) if message.get("role") == "user"]
+    if style.position == "before_last_user" and users:
+        return _changed(messages, users[-1], _prepended(messages[users[-1]].get("content"), block))
     for number, message in enumerate(messages):
         if message.get("role") in ("system", "developer"):
-            return [*messages[:number], {**message, "content": _appended(message.get("content"), block)}, *messages[number + 1 :]]
+            return _changed(messages, number, _appended(message.get("content"), block))
     return [{"role": "system", "content": block}, *messages]
 
 
-def reference_block(hits: Sequence[Hit]) -> str:
-    notes = "\n\n".join(f"[{number}] {hit.passage.source}\n{hit.passage.text}" for number, hit in enumerate(hits, 1))
+def before_prompt(prompt: str, hits: Sequence[Hit], style: Style) -> str:
+    """A text prompt with the reference block before it."""
+    return f"{reference_block(hits, style.introduction)}\n\n{prompt}" if hits else prompt
+
+
+def reference_block(hits: Sequence[Hit], introduction: str = INTRODUCTION) -> str:
+    notes = "\n\n".join(note(number, hit) for number, hit in enumerate(hits, 1))
     # As in Markdown: a fence longer than any run within cannot be closed from within.
     longest = max((len(run) for run in re.findall("~+", notes)), default=0)
     fence = "~" * max(4, longest + 1)
-    return f"{INTRODUCTION}\n\n{fence}\n{notes}\n{fence}"
+    return f"{introduction}\n\n{fence}\n{notes}\n{fence}"
+
+
+def note(number: int, hit: Hit) -> str:
+    """One passage as it stands within the fence."""
+    return f"[{number}] {hit.passage.source}\n{hit.passage.text}"
+
+
+def _changed(messages: Sequence[Message], number: int, content: Any) -> list[Message]:
+    return [*messages[:number], {**messages[number], "content": content}, *messages[number + 1 :]]
 
 
 def _appended(content: Any, block: str) -> Any:
     if isinstance(content, list):
         return [*content, {"type": "text", "text": block}]
     return f"{content}\n\n{block}" if content else block
+
+
+def _prepended(content: Any, block: str) -> Any:
+    if isinstance(content, list):
+        return [{"type": "text", "text": block}, *content]
+    return f"{block}\n\n{content}" if content else block

@@ -1,19 +1,18 @@
-"""Everything that speaks HTTP to the model server: raw bytes through, and its failures as OpenAI's errors."""
+"""Everything that speaks HTTP to the model server, and its failures as OpenAI's errors. relay.py passes its answers on."""
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import io
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-from starlette.types import Send
+import aiohttp
 
 from lorewright.rag.api_error import ApiError
-
-log = logging.getLogger("lorewright.rag")
+from lorewright.recipe.model import Timeouts
 
 Header = tuple[bytes, bytes]
 HOP_BY_HOP = {
@@ -28,126 +27,121 @@ HOP_BY_HOP = {
 }
 # Ours to set: the address, the length of what we send, and no compression, since whole events are told apart in the stream.
 NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"accept-encoding", b"expect"}
-# The body's length is set again, or left out for events; the server's name and date are our own server's to give.
-NOT_RETURNED = HOP_BY_HOP | {b"content-length", b"date", b"server"}
-EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+LARGE = 1 << 19  # bytes; written in pieces, since one long write would hold up every stream
+KEPT = 3.0  # seconds an idle connection is kept: less than vLLM's five
+COUNTING = 10.0  # seconds for a count of tokens
+LOOKING = 2.0  # seconds for a look whether upstream is there
+FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
 
-@dataclass(frozen=True)
 class Upstream:
-    """base: scheme, host and port of the model server, without a slash at the end."""
+    """base: scheme, host and port of the model server, without a slash at the end.
 
-    base: str
-    client: httpx.AsyncClient = field(repr=False)
+    Connections are kept for a few seconds and used again, which saves half a millisecond. The server may close one just then:
+    a request that finds its used connection closed before any answer has not been read, and is sent once more on a new one.
+    Proxies named in the environment are not used: they are for the web, not for the server beside us.
+    """
+
+    def __init__(self, base: str, timeouts: Timeouts) -> None:
+        self.base, self.timeouts = base, timeouts
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Made at its first use, since it belongs to the event loop that runs then."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect, sock_read=self.timeouts.answer),
+                cookie_jar=aiohttp.DummyCookieJar(),  # a cookie is its client's, not everybody's
+                auto_decompress=False,
+                skip_auto_headers=("user-agent", "accept"),
+                trace_configs=[_reuse_noted()],
+            )
+        return self._session
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
 
     @asynccontextmanager
     async def answer(
         self, method: str, path: str, headers: Iterable[Header], content: bytes | None = None
-    ) -> AsyncIterator[httpx.Response]:
-        """The answer once its headers are there; its connection is closed on the way out. Raises ApiError 502, 503 or 504."""
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer once its headers are there; its connection is closed on the way out. Raises ApiError 502 or 504."""
         try:
-            request = self.client.build_request(method, self.base + path, headers=list(headers), content=content)
-            response = await self.client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as problem:
+            response = await self._asked(method, path, _text(headers), content)
+        except FAILURES as problem:
             raise api_error(problem, self.base) from None
         try:
             yield response
         finally:
-            await response.aclose()
+            response.close()
+
+    async def _asked(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes | None) -> aiohttp.ClientResponse:
+        """Every used connection may turn out to be closed, so there are as many tries as it takes to get a new one."""
+        while True:
+            noted = {"used": False}
+            try:
+                data = io.BytesIO(content) if content and len(content) > LARGE else content
+                return await self.session.request(
+                    method, self.base + path, headers=headers, data=data, allow_redirects=False, trace_request_ctx=noted
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not noted["used"]:
+                    raise
 
     async def tokenize(self, body: Mapping[str, Any], headers: Iterable[Header]) -> Any:
-        """vLLM's count of a chat's tokens, parsed; None where the server does not say."""
+        """vLLM's count of a prompt's tokens, parsed; None where the server does not say."""
         try:
-            answer = await self.client.post(f"{self.base}/tokenize", json=body, headers=list(headers), timeout=10)
-            return answer.json() if answer.status_code == 200 else None
-        except (httpx.HTTPError, ValueError):
+            async with asyncio.timeout(COUNTING), self.answer("POST", "/tokenize", headers, json.dumps(body).encode()) as answer:
+                return json.loads(await answer.read()) if answer.status == 200 else None
+        except (ApiError, ValueError, *FAILURES):
             return None
 
-    async def alive(self) -> bool:
-        """Whether the model server answers within two seconds, with anything but a failure of its own."""
+    async def trouble(self) -> str | None:
+        """Why the model server does not answer, within two seconds and with anything but a failure of its own; None if it does."""
         try:
-            answer = await self.client.get(f"{self.base}/v1/models", timeout=2)
-        except (httpx.HTTPError, httpx.InvalidURL):
-            return False
-        return answer.status_code < 500
+            async with asyncio.timeout(LOOKING), self.answer("GET", "/v1/models", []) as answer:
+                return f"the model server at {self.base} answers {answer.status}" if answer.status >= 500 else None
+        except TimeoutError:
+            return f"the model server at {self.base} does not answer"
+        except ApiError as problem:
+            return problem.message
 
 
-def connect(base: str, read_timeout: float = 600.0) -> Upstream:
-    """read_timeout: seconds without a byte until upstream counts as hung.
+def _reuse_noted() -> aiohttp.TraceConfig:
+    """Notes in a request's own context that its connection has been used before."""
 
-    Each request has a connection of its own: one kept alive may be closed by the server just as it is used again.
-    Proxies named in the environment are not used: they are for the web, not for the server beside us.
-    """
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    timeout = httpx.Timeout(read_timeout, connect=5.0)
-    return Upstream(base, httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False))
+    async def used(session: aiohttp.ClientSession, context: Any, params: aiohttp.TraceConnectionReuseconnParams) -> None:
+        context.trace_request_ctx["used"] = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(used)
+    return config
 
 
-def api_error(problem: Exception, base: str) -> ApiError:
+def api_error(problem: BaseException, base: str) -> ApiError:
     said = f"{type(problem).__name__}: {problem}".rstrip(": ")
-    if isinstance(problem, httpx.PoolTimeout):
-        return ApiError(503, f"too many requests wait for the model server at {base}", "overloaded_error")
-    if isinstance(problem, httpx.TimeoutException):
+    if isinstance(problem, (aiohttp.ServerTimeoutError, asyncio.TimeoutError)):
         return ApiError(504, f"the model server at {base} did not answer in time ({said})", "upstream_error")
-    if isinstance(problem, (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
+    if isinstance(problem, (aiohttp.ClientConnectorError, aiohttp.InvalidURL)):
         return ApiError(502, f"the model server at {base} cannot be reached ({said}); is it running?", "upstream_error")
     return ApiError(502, f"the model server at {base} broke off ({said})", "upstream_error")
 
 
 def request_headers(headers: Sequence[Header]) -> list[Header]:
     """The client's headers as they go upstream with a JSON body."""
-    return [*_passed(headers, NOT_FORWARDED), (b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
+    return [*passed(headers, NOT_FORWARDED), (b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
 
 
-async def relay(answer: httpx.Response, send: Send, added: Sequence[Header] = ()) -> ApiError | None:
-    """Passes status, headers and body on as they are; an event stream as it comes, anything else once it is whole.
-
-    Returns what broke a stream after it began: the client has then got it as a last event.
-    Raises ApiError 502 or 504 when a body that is no stream breaks off: nothing has been sent then.
-    """
-    headers = [*_passed(answer.headers.raw, NOT_RETURNED), *added]
-    encoded = answer.headers.get("content-encoding", "identity") != "identity"  # not as we asked: no event can be told apart
-    if answer.headers.get("content-type", "").startswith("text/event-stream") and not encoded:
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-        return await _relay_events(answer, send)
-    try:
-        body = b"".join([chunk async for chunk in answer.aiter_raw()])
-    except httpx.HTTPError as problem:
-        raise api_error(problem, _base(answer)) from None
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-    return None
-
-
-async def _relay_events(answer: httpx.Response, send: Send) -> ApiError | None:
-    """Half an event is held back until it is whole, so that a client never sees one that upstream did not finish."""
-    broken: ApiError | None = None
-    held = b""
-    try:
-        async for chunk in answer.aiter_raw():
-            whole, held = whole_events(held + chunk)
-            if whole:
-                await send({"type": "http.response.body", "body": whole, "more_body": True})
-    except httpx.HTTPError as problem:
-        broken = api_error(problem, _base(answer))
-        log.warning("a stream broke off: %s", broken.message)
-        held = broken.event()
-    await send({"type": "http.response.body", "body": held})
-    return broken
-
-
-def whole_events(data: bytes) -> tuple[bytes, bytes]:
-    """(events that are complete, the rest): cut after the last empty line."""
-    cut = max(data.rfind(end) + len(end) if end in data else 0 for end in EVENT_ENDS)
-    return data[:cut], data[cut:]
-
-
-def _base(answer: httpx.Response) -> str:
-    return f"{answer.request.url.scheme}://{answer.request.url.netloc.decode()}"
-
-
-def _passed(headers: Sequence[Header], withheld: set[bytes]) -> list[Header]:
+def passed(headers: Iterable[Header], withheld: set[bytes]) -> list[Header]:
+    """Those that go from one end to the other: without the withheld, and without those that `connection` names."""
     lowered = [(name.lower(), value) for name, value in headers]
     named = {name.strip().lower() for key, value in lowered if key == b"connection" for name in value.split(b",")}
     return [(name, value) for name, value in lowered if name not in withheld | named]
+
+
+def _text(headers: Iterable[Header]) -> list[tuple[str, str]]:
+    """As the client library wants them, which writes UTF-8."""
+    return [(name.decode("ascii"), value.decode("utf-8", "replace")) for name, value in headers]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 # Chinese and Japanese are written without spaces: there each character counts as a word.
-_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-WORD = re.compile(rf"[{_WIDE}]|[^\s{_WIDE}]+")
+WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{WIDE}]|[^\s{WIDE}]+")
 PARAGRAPH_END = re.compile(r"\n(?:[ \t]*\n)+")
 # A full stop with what closes after it; a wide full stop, which no space follows; the line before a list item or a table row.
 SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]*_]*\s+|[。！？]+[”’」』]*|\n(?=[ \t]*(?:[-*+|]|\d+[.)])\s)")
@@ -35,6 +35,22 @@ def pack(text: str, limit: int) -> list[str]:
         current, size = current + piece, size + words
     packed.append(current.strip())
     return [piece for piece in packed if piece]
+
+
+def pack_overlapping(text: str, limit: int, overlap: int) -> list[str]:
+    """As pack, and each piece begins again with the last whole sentences of the one before, at most `overlap` words of them."""
+    if not overlap:
+        return pack(text, limit)
+    pieces = pack(text, limit - overlap)
+    before = [_last_sentences(piece, overlap) for piece in pieces[:-1]]
+    return pieces[:1] + [f"{end}\n\n{piece}" if end else piece for end, piece in zip(before, pieces[1:], strict=True)]
+
+
+def _last_sentences(text: str, limit: int) -> str:
+    """The end of the text, from the start of a sentence on, in at most `limit` words; empty where the last one is longer."""
+    starts = [match.end() for end in (PARAGRAPH_END, SENTENCE_END) for match in end.finditer(text)]
+    fitting = [start for start in sorted(starts) if text[start:].strip() and count_words(text[start:]) <= limit]
+    return text[fitting[0] :].strip() if fitting else ""
 
 
 def sentences(text: str) -> list[str]:

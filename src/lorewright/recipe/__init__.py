@@ -12,6 +12,7 @@ from lorewright.recipe.model import (
     Qa,
     Rag,
     Recipe,
+    Rerank,
     Sections,
     Serve,
     is_folder,
@@ -19,6 +20,6 @@ from lorewright.recipe.model import (
 )
 
 __all__ = [
-    "FORMAT_PARTS", "Charts", "Chunk", "Clean", "Data", "Extract", "Pairs", "Qa", "Rag", "Recipe", "Sections", "Serve", "is_folder", "load",
-    "split_revision",
+    "FORMAT_PARTS", "Charts", "Chunk", "Clean", "Data", "Extract", "Pairs", "Qa", "Rag", "Recipe", "Rerank", "Sections", "Serve",
+    "is_folder", "load", "split_revision",
 ]  # fmt: skip

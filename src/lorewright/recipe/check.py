@@ -196,6 +196,8 @@ def _sentence(error: Any) -> str:
         case "pattern":
             if tuple(error.absolute_path)[:2] == ("data", "augment"):
                 return UNSHOWN[str(error.absolute_path[-1])]
+            if "cors_origins" in error.absolute_path:
+                return f"expected an origin such as http://localhost:3000, or *, got {got}"
             named = tuple(error.absolute_path) in (("recipe",), ("rag", "collection"))
             return f"{got} must be small letters, digits, - and _" if named else f"expected a number, got {got}"
         case _:
@@ -249,6 +251,13 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     serve, rag = mapping_at(values, "serve"), mapping_at(values, "rag")
     if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
         yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
+    yield from _overlap(rag)
+
+
+def _overlap(rag: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    words, again = rag.get("chunk_words", 180), rag.get("chunk_overlap", 0)
+    if isinstance(words, int) and isinstance(again, int) and again * 2 > words:
+        yield ("rag", "chunk_overlap"), f"must be at most half of rag.chunk_words ({words}), got {again}"
 
 
 def _is_number(text: str) -> bool:

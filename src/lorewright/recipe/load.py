@@ -12,7 +12,23 @@ from lorewright.envs import CHECKOUT
 from lorewright.errors import RecipeError
 from lorewright.recipe.check import file_order, mapping_at, problems, schema
 from lorewright.recipe.layers import read_layers
-from lorewright.recipe.model import Augment, Charts, Chunk, Clean, Data, Extract, Pairs, Qa, Rag, Recipe, Sections, Serve
+from lorewright.recipe.model import (
+    Augment,
+    Charts,
+    Chunk,
+    Clean,
+    Data,
+    Extract,
+    Limits,
+    Pairs,
+    Qa,
+    Rag,
+    Recipe,
+    Rerank,
+    Sections,
+    Serve,
+    Timeouts,
+)
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
 from lorewright.sources import trouble
 
@@ -125,7 +141,8 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
         full = [_full(source, (section, "sources", n), path, entry) for n, entry in enumerate(entries)]
         values[section] = values[section] | {"sources": [_tidy(entry) for entry in full]}
     rag = values.get("rag") or {"embedding_model": ""}
-    for part, at in ((values, ("base_model",)), (rag, ("rag", "embedding_model"))):
+    rerank = rag.get("rerank") or {"model": ""}
+    for part, at in ((values, ("base_model",)), (rag, ("rag", "embedding_model")), (rerank, ("rag", "rerank", "model"))):
         if str(part[at[-1]]).startswith((".", "/", "~")):
             part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
     if values["chat_template"]:
@@ -151,10 +168,17 @@ def _freeze(values: dict[str, Any], path: Path) -> Recipe:
         axolotl=values.get("axolotl"),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
-        rag=Rag(**rag | {"sources": tuple(rag["sources"])}) if rag else None,
+        rag=_rag(rag) if rag else None,
         questions=tuple(values["questions"]),
         resolved=values,
     )
+
+
+def _rag(values: Mapping[str, Any]) -> Rag:
+    rerank = values.get("rerank")
+    parts: dict[str, Any] = {key: tuple(values[key]) for key in ("sources", "extra_fields", "allowed_hosts", "cors_origins")}
+    parts |= {"timeouts": Timeouts(**values["timeouts"]), "limits": Limits(**values["limits"])}
+    return Rag(**dict(values) | parts | {"rerank": Rerank(**rerank) if rerank else None})
 
 
 def _data(values: Mapping[str, Any]) -> Data:

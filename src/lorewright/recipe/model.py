@@ -153,15 +153,61 @@ class Serve:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """Seconds the proxy waits: for a connection to vLLM, for the next byte of its answer, for a turn in the queue."""
+
+    connect: float = 5
+    answer: float = 600
+    queue: float = 60
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one request to the proxy may ask for. body_mb: megabytes. max_tokens: None for no limit but the context."""
+
+    answers: int = 128
+    max_tokens: int | None = None
+    depth: int = 64
+    body_mb: float = 16
+
+
+@dataclass(frozen=True)
+class Rerank:
+    """A cross-encoder that orders the first `candidates` passages again, if it is done within the deadline (milliseconds)."""
+
+    model: str
+    deadline_ms: int
+    candidates: int
+
+
+@dataclass(frozen=True)
 class Rag:
+    """per_source: most passages of one file; 0 for any number. neighbours: passages added before and after each that was found."""
+
     collection: str
     sources: tuple[str, ...]
     embedding_model: str
     chunk_words: int
+    chunk_overlap: int
     top_k: int
     max_distance: float
+    lexical: bool
+    per_source: int
+    neighbours: int
     host: str
     port: int
+    budget: float
+    position: str
+    introduction: str | None
+    overflow: str
+    max_active: int
+    max_waiting: int
+    timeouts: Timeouts
+    limits: Limits
+    extra_fields: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
+    rerank: Rerank | None = None
 
 
 def is_folder(model: str) -> bool:

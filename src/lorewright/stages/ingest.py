@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
-from lorewright.errors import LorewrightError
+import functools
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lorewright.data.extract import Work
+from lorewright.manifest import Hashes, digest, read_json, write_json
 from lorewright.plan import Step
+from lorewright.rag.chunk import Cut
+from lorewright.rag.embed import load_embedder
+from lorewright.rag.ingest import Order, earlier_index, make_index
+from lorewright.rag.lore_files import READING, lore_files
+from lorewright.recipe import Rag
 from lorewright.stages.run import Facts, Run
+
+INDEX = "index"
+EXTRACTED = "extracted"
+FACTS = "ingest.json"
 
 
 def ingest(step: Step, run: Run) -> Facts:
-    """Lore files to a searchable index."""
-    from lorewright.rag.chunk import read_passages, searchable
-    from lorewright.rag.embed import load_embedder
-    from lorewright.rag.store import write_index
-
+    """The index goes on from the newest one of the collection that was made in the same way."""
     rag = run.recipe.rag
     assert rag
-    passages, problems = read_passages(rag.sources, rag.chunk_words)
+    done = None if run.fresh else read_json(run.work / FACTS)
+    if done:  # only the last rename was missing
+        return dict(done)
+    hashes = Hashes.open(run.paths.hashes)
+    kind = _kind(rag, digest(hashes.inputs((), step.files)))
+    others = [] if run.fresh else [folder for folder in run.work.parent.iterdir() if folder != run.work]
+    previous, anew = earlier_index([folder / INDEX for folder in others], kind)
+    if anew:
+        run.console.line(f"ingest    all lore is embedded anew: {anew}")
+    order, unreadable = _order(rag, kind, run, hashes)
+    with run.console.bar(step.name) as bar:
+        made = make_index(run.work / INDEX, order, previous, bar)
+    problems = [*unreadable, *made.problems]
     for file, reason in problems:
         run.console.line(f"ingest    {file}: {reason}")
-    if not passages:
-        raise LorewrightError("no lore could be read", where=", ".join(rag.sources), remedy="rag.sources wants .md or .txt files")
-    texts, owners = searchable(passages)
-    with run.console.bar("ingest") as bar:
-        bar(0, len(texts), f"loading {rag.embedding_model}")
-        embedder = load_embedder(rag.embedding_model)
-        vectors = embedder.passages(texts, lambda done, total: bar(done, total, f"{done}/{total} sentences"))
-    write_index(run.work / "index", passages, vectors, {"embedding_model": rag.embedding_model}, owners)
-    categories = sorted({passage.category for passage in passages})
-    files = len({passage.source for passage in passages})
-    return {
-        "files": files, "chunks": len(passages), "categories": categories,
-        "problems": [f"{file.name}: {reason}" for file, reason in problems],
-        "said": f"{files} lore files -> {len(passages)} passages in {len(categories)} categories",
+    changed = f"; {made.new} files read, {made.kept} unchanged, {made.gone} gone" if previous else ""
+    files = made.kept + made.new
+    facts = {name: value for name, value in asdict(made).items() if name != "problems"} | {
+        "files": files, "problems": [f"{file.name}: {reason}" for file, reason in problems],
+        "said": f"{files} lore files -> {made.chunks} passages in {len(made.categories)} categories{changed}",
     }  # fmt: skip
+    write_json(run.work / FACTS, facts)
+    order.journal.unlink(missing_ok=True)
+    return facts
+
+
+def _kind(rag: Rag, model: str) -> dict[str, Any]:
+    """What two indexes must have in common for the vectors of one to be used in the other. model: hash of a local model's files."""
+    return {
+        "embedding_model": rag.embedding_model, "embedding_files": model, "chunk_words": rag.chunk_words, "chunk_overlap": rag.chunk_overlap
+    }  # fmt: skip
+
+
+def _order(rag: Rag, kind: Mapping[str, Any], run: Run, hashes: Hashes) -> tuple[Order, list[tuple[Path, str]]]:
+    """(what is to be made, the files that cannot be opened with the reason)."""
+    collection = run.work.parent
+    files, unreadable = lore_files(rag.sources, hashes.file)
+    journal = collection / f"{digest([kind['embedding_model'], kind['embedding_files']])}.vectors"
+    if run.fresh:
+        journal.unlink(missing_ok=True)
+    log = run.paths.log("ingest")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    earlier = [] if run.fresh else [folder / EXTRACTED for folder in collection.iterdir() if folder != run.work]
+    work = Work(run.work / EXTRACTED, READING, log, earlier)
+    load = functools.cache(lambda: load_embedder(rag.embedding_model))
+    return Order(files, Cut(rag.chunk_words, rag.chunk_overlap), kind, load, journal, work), unreadable

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
+from typing import Any
 
 from lorewright import envs, process
 from lorewright.manifest import write_json
-from lorewright.plan import Step
+from lorewright.plan import PROXY_KEYS, Step
+from lorewright.rag.keys import api_keys, require_key
 from lorewright.services import base_url
 from lorewright.stages.run import Launch, Run
 
@@ -15,10 +18,13 @@ def rag(step: Step, run: Run) -> Launch:
     """The proxy that puts lore before the model."""
     settings = run.recipe.rag
     assert settings
-    config = {
+    require_key(settings.host, api_keys())
+    values = asdict(settings)
+    config: dict[str, Any] = {
         "upstream": base_url(run.recipe.serve.host, run.recipe.serve.port), "index": str(run.done["ingest"] / "index"),
         "embedding_model": settings.embedding_model, "top_k": settings.top_k, "max_distance": settings.max_distance,
-        "host": settings.host, "port": settings.port, "recipe": run.recipe.name,
+        "recipe": run.recipe.name, **{key: values[key] for key in PROXY_KEYS},
+        "retrieval": {key: values[key] for key in ("lexical", "per_source", "neighbours", "rerank")},
     }  # fmt: skip
     write_json(run.work / "rag.json", config)
     environment = process.tool_environment(None, {"PYTHONPATH": str(envs.PACKAGE.parent)})

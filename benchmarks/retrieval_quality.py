@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Asks the questions of suites/retrieval.yaml of the bundled lore among made passages, and counts what is found.
+
+    python benchmarks/retrieval_quality.py [--distractors 5000] [--max-distance X] [--look]
+
+Run it with the core environment. Writes benchmarks/results/retrieval_quality.md. --look: shows the questions that thresholds may be
+chosen by, the first of every pair, with their distances, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPO / "src"))
+
+from made_lore import made_lore  # noqa: E402
+
+from lorewright.data.extract import Work  # noqa: E402
+from lorewright.rag.chunk import Cut, searchable  # noqa: E402
+from lorewright.rag.embed import load_embedder  # noqa: E402
+from lorewright.rag.lore_files import READING, lore_files, read_files  # noqa: E402
+from lorewright.rag.retrieve import Retrieval, Search, retrieve  # noqa: E402
+from lorewright.rag.store import open_index, write_index  # noqa: E402
+from lorewright.recipe import load  # noqa: E402
+
+WANTED = {"named": 0.95, "alias": 0.95, "paraphrased": 0.85, "unmatched": 0.05}
+
+
+@dataclass(frozen=True)
+class Answer:
+    question: Any
+    found: Retrieval
+
+    @property
+    def right(self) -> bool:
+        """Whether the wanted passage is among the hits; for an unmatched question whether there is any hit."""
+        if isinstance(self.question, str):
+            return bool(self.found.hits)
+        wanted = [text.lower() for text in self.question["holds"]]
+        return any(text in hit.passage.text.lower() for hit in self.found.hits for text in wanted)
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--distractors", type=int, default=5_000)
+    asked.add_argument("--max-distance", type=float)
+    asked.add_argument("--look", action="store_true")
+    asked.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the index there, or use the one that is there")
+    given = asked.parse_args()
+    rag = load(REPO / "configs" / "starter.yaml").rag
+    assert rag
+    distance = given.max_distance or rag.max_distance
+    ways = {
+        "as the recipe says": Search(5, distance, True, rag.per_source), "by meaning alone": Search(5, distance, False, rag.per_source),
+        "by meaning, no threshold": Search(5, 2.0, False),
+    }  # fmt: skip
+    suite = yaml.safe_load((REPO / "benchmarks" / "suites" / "retrieval.yaml").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        answers = {way: ask(given.keep or Path(folder), given.distractors, suite, search) for way, search in ways.items()}
+    if given.look:
+        look(answers["as the recipe says"])
+        return
+    beside = f"{given.distractors:,} made passages beside the lore"
+    head = f"{time.strftime('%Y-%m-%d')}, {rag.embedding_model}, {beside}, max_distance {distance:g}."
+    rule = "Of every pair of questions the first was seen when thresholds were chosen; counted here are the others alone."
+    text = "\n".join(["## retrieval_quality", "", head, rule, "", *table(answers)]) + "\n"
+    (REPO / "benchmarks" / "results" / "retrieval_quality.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def ask(folder: Path, distractors: int, suite: dict[str, list[Any]], search: Search) -> dict[str, list[Answer]]:
+    """Kind -> an answer for each question. The index is made by the first call."""
+    embedder = load_embedder("all-MiniLM-L6-v2")
+    if not (folder / "index").exists():
+        files, _ = lore_files([str(REPO / "RAG" / "data")], lambda file: hashlib.sha256(file.read_bytes()).hexdigest())
+        read = read_files(files, Cut(180), Work(folder, READING, folder / "log"))
+        passages = [passage for one in read for passage in one.passages] + made_lore(distractors, sentences=2)
+        texts, owners = searchable(passages)
+        write_index(folder / "index", passages, np.asarray(embedder.passages(texts)), {"embedding_model": embedder.name}, owners)
+    index = open_index(folder / "index")
+    answers = {
+        kind: [Answer(one, retrieve(index, embedder, one if isinstance(one, str) else one["ask"], search)) for one in questions]
+        for kind, questions in suite.items()
+    }
+    index.close()
+    return answers
+
+
+def table(answers: dict[str, dict[str, list[Answer]]]) -> list[str]:
+    kinds = list(WANTED)
+    lines = ["| recall@5, and false injections | " + " | ".join(kinds) + " |", "|---|" + "---|" * len(kinds)]
+    for way, found in answers.items():
+        lines.append(f"| {way} | " + " | ".join(_share(found[kind][1::2]) for kind in kinds) + " |")
+    lines.append(
+        "| to reach | " + " | ".join(f"{'at most' if kind == 'unmatched' else 'at least'} {WANTED[kind]:.2f}" for kind in kinds) + " |"
+    )
+    missed = [answer.question["ask"] for kind in kinds[:-1] for answer in next(iter(answers.values()))[kind][1::2] if not answer.right]
+    return [*lines, "", f"- not found: {'; '.join(missed) or 'none'}"]
+
+
+def _share(answers: Sequence[Answer]) -> str:
+    right = sum(answer.right for answer in answers)
+    return f"{right / len(answers):.2f} ({right} of {len(answers)})"
+
+
+def look(answers: dict[str, list[Answer]]) -> None:
+    for kind, given in answers.items():
+        print(f"\n{kind}: {_share(given[0::2])}")
+        for answer in given[0::2]:
+            text = answer.question if isinstance(answer.question, str) else answer.question["ask"]
+            every = [*answer.found.hits, *(one.hit for one in answer.found.dropped)]
+            near = min((hit.distance for hit in every), default=2.0)
+            shown = ", ".join(f"{hit.passage.source.split('/')[-1]} {hit.distance:.2f} {hit.found_by}" for hit in answer.found.hits[:3])
+            print(f"{'+' if answer.right else '-'} {near:.2f} {text[:70]:<70} {shown}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The stage as the command line runs it, with an embedder that needs no model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lorewright.cli import main
+from lorewright.manifest import read_json
+from lorewright.rag import watch
+from lorewright.rag.retrieve import Search
+from lorewright.rag.settings import read_settings
+from lorewright.rag.store import open_index
+from lorewright.recipe import Rerank
+from lorewright.runner import Choice, execute
+from lorewright.stages import Run
+from lorewright.stages import ingest as stage
+from lorewright.stages.rag import rag
+from tests.rag.fakes import WordEmbedder
+
+RunOf = Callable[..., Run]
+ONLY = Choice(only=("ingest",))
+KILLED = """
+import sys, time
+from pathlib import Path
+from lorewright.cli import main
+from lorewright.stages import ingest
+from tests.rag.fakes import WordEmbedder
+
+class Slow(WordEmbedder):
+    def passages(self, texts):
+        time.sleep(0.05)
+        return super().passages(list(texts))
+
+ingest.load_embedder = lambda name: Slow()
+sys.exit(main(["ingest", sys.argv[1]]))
+"""
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The embedders that were loaded."""
+    loaded: list[str] = []
+
+    def load(name: str) -> WordEmbedder:
+        loaded.append(name)
+        return WordEmbedder()
+
+    monkeypatch.setattr(stage, "load_embedder", load)
+    return loaded
+
+
+def lore(folder: Path, count: int = 3) -> Path:
+    for number in range(count):
+        (folder / "lore" / f"{number}.md").write_text(f"# Day {number}\n\nOn day {number} it rained on the nets.")
+    return folder / "lore"
+
+
+def facts(run: Run) -> dict[str, object]:
+    return dict(read_json(run.paths.latest(run.plan.step("ingest")) / "step.json")["facts"])
+
+
+@pytest.mark.req("F7")
+def test_an_index_goes_on_from_the_one_before(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    folder = lore(tmp_path)
+    execute(run_of(file), ONLY)
+    first = run_of(file).paths.latest(run_of(file).plan.step("ingest")).resolve()
+    (folder / "0.md").write_text("# Day 0\n\nThe sun shone.")
+    (folder / "1.md").unlink()
+    run = run_of(file)
+    execute(run, ONLY)
+    second = facts(run)
+    assert (second["kept"], second["new"], second["gone"], second["embedded"]) == (1, 1, 2, 1)
+    assert "2 lore files -> 2 passages in 1 categories; 1 files read, 1 unchanged, 2 gone" in str(second["said"])
+    latest = run.paths.latest(run.plan.step("ingest")).resolve()
+    assert latest != first
+    assert first.exists(), "the one before serves until it is not asked any more"
+    index = open_index(latest / "index")
+    assert index.count == 2
+    index.close()
+    assert list(latest.parent.glob("*.vectors")) == list(latest.parent.glob("*.partial")) == []
+    (folder / "2.md").unlink()
+    execute(run_of(file), ONLY)
+    assert words == ["all-MiniLM-L6-v2"] * 2, "to take out a file no model is loaded"
+
+
+@pytest.mark.req("F7")
+def test_another_way_of_cutting_means_all_anew(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, capfd
+) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path)
+    execute(run_of(file), ONLY)
+    capfd.readouterr()
+    run = run_of(file, "rag.chunk_words=90")
+    execute(run, ONLY)
+    assert "ingest    all lore is embedded anew: chunk_words was 180, is 90" in capfd.readouterr().err
+    assert facts(run)["embedded"] == 3
+
+
+def test_force_embeds_all_again(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path)
+    for _ in range(2):
+        run = run_of(file)
+        execute(run, Choice(only=("ingest",), force=True))
+        assert (facts(run)["embedded"], facts(run)["kept"]) == (3, 0)
+
+
+@pytest.mark.req("F7")
+def test_killed_in_the_middle_it_embeds_nothing_twice(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path, 2000)
+    runs, repo = tmp_path / "runs", Path(__file__).parents[2]
+    settings = os.environ | {"LOREWRIGHT_RUNS": str(runs), "PYTHONPATH": f"{repo / 'src'}:{repo}"}
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(file)], env=settings, stderr=subprocess.PIPE, text=True)
+    journal = runs / "collections" / "lore"
+    deadline = time.monotonic() + 30
+    while not any(found.stat().st_size > 256 * (16 + 4 * 64) for found in journal.glob("*.vectors")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    run = run_of(file)
+    execute(run, ONLY)
+    embedded = facts(run)["embedded"]
+    assert isinstance(embedded, int)
+    assert embedded <= 2000 - 256
+    index = open_index(run.paths.latest(run.plan.step("ingest")) / "index")
+    assert (index.count, index.stamp["vectors"]) == (2000, 2000)
+    index.close()
+
+
+def test_only_the_last_rename_was_missing(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path)
+    run = run_of(file)
+    execute(run, ONLY)
+    done = run.paths.latest(run.plan.step("ingest")).resolve()
+    (done / "step.json").unlink()
+    done.rename(done.with_suffix(".partial"))
+    words.clear()
+    execute(run_of(file), ONLY)
+    assert words == []
+    assert json.loads((done / "step.json").read_text())["facts"]["chunks"] == 3
+
+
+@pytest.mark.req("F7")
+def test_a_large_unchanged_tree_is_seen_as_such_at_once(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, capfd  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path, 1000)
+    execute(run_of(file), ONLY)
+    capfd.readouterr()
+    begun = time.monotonic()
+    execute(run_of(file), ONLY)
+    assert time.monotonic() - begun < 2.0, "a tenth of the files in the whole of the time: machines are shared"
+    assert "unchanged, skipped" in capfd.readouterr().err
+
+
+@pytest.mark.req("F7")
+def test_watching_indexes_after_every_change_and_outlives_mistakes(
+    make_recipe, fake_tools: Path, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+
+    def changes(sources: tuple[str, ...]) -> Iterator[None]:
+        assert sources == (str(folder),)
+        yield
+        (folder / "new.md").write_text("# New\n\nA stranger came up the stairs.")
+        yield
+        folder.rename(tmp_path / "away")
+        yield
+        (tmp_path / "away").rename(folder)
+        (folder / "new.md").unlink()
+        yield
+
+    monkeypatch.setattr(watch, "changes", changes)
+    assert main(["ingest", str(file), "--watch", "--force", "--runs", str(tmp_path / "runs")]) == 0
+    said = capfd.readouterr().err
+    assert "3 lore files -> 3 passages" in said
+    assert "4 lore files -> 4 passages in 1 categories; 1 files read, 3 unchanged, 0 gone" in said
+    assert "no such file or folder" in said
+    assert "ingest    unchanged, skipped: 3 lore files" in said, "as it was before"
+
+
+def test_the_proxy_is_told_how_to_search(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "ranker").mkdir()
+    more = {"lexical": False, "per_source": 2, "neighbours": 1, "rerank": {"model": "./ranker", "deadline_ms": 90}}
+    run = run_of(make_recipe(rag={"sources": ["lore"], "top_k": 7} | more))
+    run.work = tmp_path / "work"
+    run.work.mkdir()
+    run.done["ingest"] = tmp_path / "done"
+    rag(run.plan.step("rag"), run)
+    search = read_settings(run.work / "rag.json").search
+    assert search == Search(7, 0.55, False, 2, 1, Rerank(str(tmp_path / "ranker"), 90, 20))
