@@ -48,9 +48,9 @@ def test_what_is_left_out_has_the_known_defaults(lorewright: Lorewright, tmp_pat
     config = yaml.safe_load(named.strip().rpartition("\n")[0])
     assert [config[key] for key in ("port", "max-num-seqs", "max-model-len", "gpu-memory-utilization")] == [8000, 9, 64000, 0.9]
     assert (config["model"], config["served-model-name"]) == ("meta-llama/Llama-3.1-8B-Instruct", "llama-3-1-8b-instruct")
-    short = lorewright("serve", str(model(tmp_path / "short", 4096)), "--dry-run").stdout
+    short = lorewright("serve", str(model(tmp_path / "short", 4096)), "--dry-run", LOREWRIGHT_ACCELERATOR="cpu").stdout
     assert "max-model-len: 4096" in short, "never more than the model was made for"
-    assert "VLLM_CPU_KVCACHE_SPACE=1 " in lorewright("serve", str(tmp_path / "short"), "--dry-run", LOREWRIGHT_ACCELERATOR="cpu").stdout
+    assert "VLLM_CPU_KVCACHE_SPACE=1 " in short
 
 
 def test_what_is_a_model_and_what_a_recipe(repo: Path, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_start_start_restart_stop_stop(make_recipe, run_of, fake_tools: Path, lo
     execute(run_of(Path(file)))
     record = tmp_path / "runs" / "services" / f"serve-{port}.json"
     try:
-        first = lorewright("serve", file)
+        first = lorewright("restart", file)  # what does not run is started
         assert f"http://127.0.0.1:{port}/v1   model small" in first.stdout, first.stderr
         pid = json.loads(record.read_text())["pid"]
         assert "already running" in lorewright("serve", file).stderr
@@ -91,8 +91,6 @@ def test_start_start_restart_stop_stop(make_recipe, run_of, fake_tools: Path, lo
         stopped = lorewright("stop")
     assert stopped.stdout == f"stopped serve on port {port}\n"
     assert lorewright("stop").stdout == "nothing was running\n"
-    assert "model small" in lorewright("restart", file).stdout, "what does not run is started"
-    assert lorewright("stop").returncode == 0
 
 
 @pytest.mark.req("F6")

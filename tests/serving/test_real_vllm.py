@@ -37,17 +37,17 @@ def recipe(folder: Path, model: Path, **more: Any) -> Path:
 
 
 def make_adapter(folder: Path, seed: int) -> Path:
-    """A LoRA of rank 4 on the tiny model's first query projection, strong enough to change what it says."""
+    """A LoRA of rank 4 on the tiny model's last projection, strong enough to change what it says."""
     import torch
     from safetensors.torch import save_file
 
     torch.manual_seed(seed)
     folder.mkdir(parents=True)
-    place = "base_model.model.model.layers.0.self_attn.q_proj"
+    place = "base_model.model.model.layers.1.mlp.down_proj"
     save_file(
-        {f"{place}.lora_A.weight": torch.randn(4, 128), f"{place}.lora_B.weight": torch.randn(128, 4)}, folder / "adapter_model.safetensors"
+        {f"{place}.lora_A.weight": torch.randn(4, 256), f"{place}.lora_B.weight": torch.randn(128, 4)}, folder / "adapter_model.safetensors"
     )
-    facts = {"r": 4, "lora_alpha": 64, "peft_type": "LORA", "target_modules": ["q_proj"], "task_type": "CAUSAL_LM", "bias": "none"}
+    facts = {"r": 4, "lora_alpha": 64, "peft_type": "LORA", "target_modules": ["down_proj"], "task_type": "CAUSAL_LM", "bias": "none"}
     (folder / "adapter_config.json").write_text(json.dumps(facts))
     return folder
 

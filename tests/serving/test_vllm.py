@@ -80,13 +80,3 @@ def test_the_recipes_own_values_lie_over_the_preset() -> None:
     assert "reasoning_parser" not in config
     texted = load(CONFIGS / "persona_completion.yaml", ("vllm.override_generation_config='{\"top_k\": 5}'",))
     assert vllm.vllm_config(texted, "/merged", "cuda")["override_generation_config"]["top_k"] == 5
-
-
-def test_a_model_without_a_template_is_seen(tmp_path: Path) -> None:
-    bare = load(CONFIGS / "starter.yaml")
-    (tmp_path / "tokenizer_config.json").write_text("{}")
-    assert not vllm.has_template(str(tmp_path), bare)
-    assert vllm.has_template(str(tmp_path), load(CONFIGS / "starter.yaml", (f"chat_template={CONFIGS}/templates/chatml.jinja",)))
-    assert vllm.has_template("org/name", bare), "of a hub model nothing is known"
-    (tmp_path / "chat_template.jinja").write_text("x")
-    assert vllm.has_template(str(tmp_path), bare)

@@ -24,7 +24,8 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> Any:
                 message = await receive()
                 body, more = body + message["body"], message["more_body"]
             after = (await receive())["type"]
-            seen.append((body, dict(scope["headers"]).get(b"content-length"), after))
+            [length] = [value for name, value in scope["headers"] if name == b"content-length"]
+            seen.append((body, length, after))
 
         messages = [{"type": "http.request", "body": piece, "more_body": number < len(pieces) - 1} for number, piece in enumerate(pieces)]
         messages = [*messages[: 1 if gone else None], {"type": "http.disconnect"}]

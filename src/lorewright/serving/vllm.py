@@ -73,19 +73,6 @@ def _mapping(key: str, text: str) -> Any:
         raise LorewrightError(f"vllm.{key} is no JSON", remedy="write it as a YAML mapping") from None
 
 
-def has_template(model: str, recipe: Recipe) -> bool:
-    """Whether chats can be served: a folder without a template, in a recipe without one, can only complete text."""
-    folder = Path(model)
-    if recipe.chat_template or not folder.is_dir():
-        return True
-    try:
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        settings = {}
-    files = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
-    return bool(settings.get("chat_template")) or any((folder / file).exists() for file in files)
-
-
 def to_yaml(config: Mapping[str, Any], header: str) -> str:
     """The file that `--config` takes.
 

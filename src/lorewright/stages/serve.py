@@ -13,6 +13,7 @@ from lorewright.serving import vllm
 from lorewright.serving.diagnosis import explain
 from lorewright.serving.gpu import visible
 from lorewright.serving.phases import phase
+from lorewright.serving.template import check_template, has_template
 from lorewright.stages.run import Launch, Run
 
 READER = LogReader(phase, explain)
@@ -32,7 +33,8 @@ def configuration(run: Run, done: Mapping[str, Path]) -> str:
     live = run.recipe.serve.on_base
     own = str(done["train"] / "adapter") if live and "train" in done else ""
     model = str(done["merge"] / "merged") if "merge" in done and not live else run.recipe.base_model
-    if not vllm.has_template(model, run.recipe):
+    check_template(model, run.recipe.chat_template)
+    if not has_template(model, run.recipe.chat_template):
         run.console.line("serve     the model has no chat template: only /v1/completions will work; set chat_template in the recipe")
     by_hand = "By hand, with this folder's vllm.yaml: python -m vllm.entrypoints.openai.api_server --config vllm.yaml"
     header = f"vLLM's configuration of recipe {run.recipe.name}, written by lorewright.\n{by_hand}"
