@@ -85,6 +85,12 @@ def try_card(card: str, about: Mapping[str, Any]) -> IO[str] | dict[str, Any]:
     return lock
 
 
+def last_holder(card: str) -> dict[str, Any]:
+    """Who has a GPU, or had it last; empty when nobody ever did."""
+    file = card_file(card)
+    return _holder(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
 def _holder(told: str) -> dict[str, Any]:
     try:
         return dict(json.loads(told))

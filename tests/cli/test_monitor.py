@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +19,7 @@ from typing import Any
 import pytest
 
 from lorewright.cli.monitor import rag_lines
+from tests.conftest import REPO
 
 RECORDED = (Path(__file__).parents[1] / "serving" / "metrics_0.32.txt").read_text(encoding="utf-8")
 QUERY: dict[str, Any] = {
@@ -99,6 +106,24 @@ def test_what_is_no_proxy_is_said(port: int, lorewright: Lorewright) -> None:
         done = lorewright("monitor", "rag", "--once", "--port", str(other.server_address[1]))
         other.shutdown()
     assert (done.returncode, done.stderr.strip().partition(": ")[2]) == (1, "what answers there is not the RAG proxy")
+
+
+def test_on_a_terminal_it_refreshes_in_place_and_ctrl_c_ends_it(port: int) -> None:
+    screen, end = pty.openpty()
+    words = [sys.executable, "-m", "lorewright.cli", "monitor", "serve", "--port", str(port), "--every", "0.1"]
+    settings = os.environ | {"PYTHONPATH": str(REPO / "src"), "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    watcher = subprocess.Popen(words, env=settings, stdin=end, stdout=end, stderr=end)
+    os.close(end)
+    shown = b""
+    while shown.count(b"requests   0 running") < 2:
+        shown += os.read(screen, 65536)
+    watcher.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while piece := os.read(screen, 65536):
+            shown += piece
+    os.close(screen)
+    assert watcher.wait(timeout=20) == 0
+    assert shown.count(b"\x1b[?1049h") == 1 and b"interrupted" not in shown
 
 
 class Plain(http.server.BaseHTTPRequestHandler):

@@ -7,17 +7,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lorewright import services
+from lorewright import process, services
 from lorewright.errors import LorewrightError
 from lorewright.locks import card_file, try_card
+from lorewright.manifest import read_json
 from lorewright.runner import Choice, execute
 from lorewright.serving import gpu, turns
 from lorewright.stages import Run
+from tests.conftest import free_port
 
 RunOf = Callable[..., Run]
 SMI = """#!/bin/sh
@@ -71,71 +73,83 @@ def test_memory_that_stays_held_is_told(cards: Path) -> None:
 
 
 @pytest.mark.req("F6")
-def test_a_server_is_stopped_for_a_training(make_recipe, on_cards: RunOf, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
-    file = make_recipe()
-    execute(on_cards(file))
-    run = on_cards(file)
+def test_stopping_waits_until_the_card_is_free(cards: Path, tmp_path: Path) -> None:
+    record = tmp_path / "web.json"
+    facts = services.start_service(
+        record, ["sleep", "60"], environment=os.environ, log=tmp_path / "web.log",
+        facts={"name": "web", "host": "127.0.0.1", "port": free_port(), "fingerprint": "f"},
+    )  # fmt: skip
+    (cards / "apps").write_text(f"{facts['pid']}, 70000\n")
+    threading.Timer(0.6, lambda: (cards / "apps").write_text("")).start()
+    begun = time.monotonic()
+    assert gpu.stop_and_release(record)
+    assert time.monotonic() - begun > 0.5
+    assert not gpu.stop_and_release(record)
+
+
+@pytest.fixture
+def served(make_recipe, on_cards: RunOf) -> Iterator[Run]:  # type: ignore[no-untyped-def]
+    """vLLM of a recipe that trains nothing, on the first card."""
+    run = on_cards(make_recipe("voice", axolotl=None, data=None))
     execute(run, Choice(services=("serve",)))
-    record = run.paths.service(run.plan.step("serve"))
+    yield run
+    services.stop_service(record_of(run))
+
+
+def record_of(run: Run) -> Path:
+    return run.paths.service(run.plan.step("serve"))
+
+
+@pytest.mark.req("F6")
+def test_a_server_is_stopped_for_a_training(served: Run, make_recipe, on_cards: RunOf, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
     held = try_card("GPU-aaaa", {})
-    assert isinstance(held, dict) and held["said"] == "serve of small", "the server holds its card after the command has ended"
+    assert isinstance(held, dict) and held["said"] == "serve of voice", "the server holds its card after the command has ended"
     free = try_card("GPU-bbbb", {})
     assert not isinstance(free, dict), "and no other"
     free.close()
-    try:
-        execute(on_cards(file, "axolotl.lora_r=4"), Choice(only=("train",)))
-    finally:
-        left = services.stop_service(record)
-    assert not left
-    assert (
-        "serve of small on port" in (said := capfd.readouterr().err)
-        and "was stopped for the training; ./lorewright serve starts it again" in said
-    )
+    execute(on_cards(make_recipe("second")), Choice(only=("prepare", "train")))
+    assert not services.stop_service(record_of(served)), "it has been stopped"
+    said = capfd.readouterr().err
+    assert "serve of voice on port" in said and "was stopped for the training; ./lorewright serve starts it again" in said
 
 
-def test_refuse_names_the_holder_and_what_to_do(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
-    file = make_recipe()
-    execute(on_cards(file))
-    run = on_cards(file)
-    execute(run, Choice(services=("serve",)))
-    try:
-        with pytest.raises(
-            LorewrightError, match=r"the card is held by serve of small \(pid \d+\); .*set serve.when_training to wait or stop"
-        ):
-            execute(on_cards(file, "axolotl.lora_r=4", "serve.when_training=refuse"), Choice(only=("train",)))
-    finally:
-        assert services.stop_service(run.paths.service(run.plan.step("serve")))
+def test_refuse_names_the_holder_and_what_to_do(served: Run, make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
+    second = on_cards(make_recipe("second"), "serve.when_training=refuse")
+    with (
+        pytest.raises(LorewrightError, match=r"the card is held by serve of voice \(pid \d+\); .*set serve.when_training to wait or stop"),
+        turns.cards(gpu.visible("cuda"), turns.Asker("training of second"), second),
+    ):
+        pass
+    assert services.running(record_of(served))
 
 
-def test_a_server_waits_until_a_training_has_ended(make_recipe, on_cards: RunOf, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
-    file = make_recipe()
-    execute(on_cards(file))
-    run = on_cards(file)
-    code = "import sys, time; from lorewright.locks import try_card; lock = try_card('GPU-aaaa', {'said': 'training of other'}); print('held', flush=True); time.sleep(float(sys.argv[1]))"
+def test_a_server_waits_until_a_training_has_ended(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
+    code = "import sys, time; from lorewright.locks import try_card; lock = try_card('GPU-aaaa', {'said': 'training of other'}); print('held', flush=True); time.sleep(0.8)"
     other = subprocess.Popen(
-        [sys.executable, "-c", code, "0.9"], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     )
     assert other.stdout and other.stdout.readline() == b"held\n"
     begun = time.monotonic()
-    try:
-        execute(run, Choice(services=("serve",)))
-        assert time.monotonic() - begun > 0.6
-    finally:
-        services.stop_service(run.paths.service(run.plan.step("serve")))
-        other.communicate()
-
-
-def test_two_servers_do_not_wait_for_each_other_for_ever(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
-    file = make_recipe()
-    execute(on_cards(file))
-    run = on_cards(file)
-    execute(run, Choice(services=("serve",)))
-    asker = turns.Asker("serve of second", Path("second.json"))
-    try:
-        with pytest.raises(LorewrightError, match="the card is held by serve of small on port"), turns.cards(("GPU-aaaa",), asker, run):
-            pass
-    finally:
-        services.stop_service(run.paths.service(run.plan.step("serve")))
-    with turns.cards(("GPU-aaaa",), asker, run) as handles:
+    with turns.cards(("GPU-aaaa",), turns.Asker("serve of voice", Path("voice.json")), on_cards(make_recipe())) as handles:
         assert len(handles) == 1
+    assert time.monotonic() - begun > 0.5
+    other.communicate()
     assert card_file("GPU-aaaa").exists()
+
+
+def test_two_servers_do_not_wait_for_each_other_for_ever(served: Run) -> None:
+    asker = turns.Asker("serve of second", Path("second.json"))
+    with pytest.raises(LorewrightError, match="the card is held by serve of voice on port"), turns.cards(("GPU-aaaa",), asker, served):
+        pass
+
+
+def test_what_a_crashed_server_left_on_the_card_is_ended(served: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its engine still lives: it has the memory, though not the lock."""
+    record = record_of(served)
+    facts = read_json(record)
+    os.kill(facts["pid"], 9)
+    process.reap(facts["pid"])
+    assert services.leftover(record)[1]
+    with turns.cards(("GPU-aaaa",), turns.Asker("training of second"), served):
+        assert process.members(facts) == []
+    assert "what a crash of serve of voice left behind was ended" in capfd.readouterr().err

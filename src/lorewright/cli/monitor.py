@@ -43,7 +43,7 @@ def main(given: argparse.Namespace) -> int:
         found = look()
         print(json.dumps(found) if given.json else "\n".join(lines(found)), flush=True)
         return 0
-    with _screen(given.json) as show:
+    with contextlib.suppress(KeyboardInterrupt), _screen(given.json) as show:  # Ctrl-C is how a watcher leaves
         while True:
             try:
                 found = look()
@@ -53,6 +53,7 @@ def main(given: argparse.Namespace) -> int:
                     raise
                 show(f"{problem}\nwaiting; Ctrl-C ends this")  # a restart is watched through
             time.sleep(given.every)
+    return 0
 
 
 @contextlib.contextmanager

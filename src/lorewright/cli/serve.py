@@ -16,6 +16,7 @@ from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 from lorewright.serving import vllm
 from lorewright.serving.context import own_context
+from lorewright.serving.gpu import stop_and_release
 from lorewright.stages import Run
 from lorewright.stages.serve import configuration
 
@@ -118,7 +119,7 @@ def stopped(run: Run) -> tuple[str, ...]:
     """Stops the recipe's services, the proxy first; which are to run afterwards: those that ran, at least vLLM."""
     found = []
     for step in reversed(run.plan.steps):
-        if step.kind == "service" and services.stop_service(run.paths.service(step)):
+        if step.kind == "service" and stop_and_release(run.paths.service(step)):
             run.console.stage(step.name, f"stopped on port {step.part['port']}")
             found.append(step.name)
     return ("rag",) if "rag" in found else ("serve",)

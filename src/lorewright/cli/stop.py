@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from lorewright import services
 from lorewright.cli.arguments import add_runs
-from lorewright.manifest import read_json
-from lorewright.process import members
-from lorewright.serving.gpu import check_released
+from lorewright.serving.gpu import stop_and_release
 
 # what the servers are called elsewhere
 ALIASES = {"vllm": "serve", "proxy": "rag"}
@@ -27,19 +23,9 @@ def main(given: argparse.Namespace) -> int:
     stopped = 0
     for record in sorted((given.runs / "services").glob("*.json")):
         name, _, port = record.stem.rpartition("-")
-        if wanted in ("all", name) and given.port in (None, int(port)) and stop_whole(record):
+        if wanted in ("all", name) and given.port in (None, int(port)) and stop_and_release(record):
             stopped += 1
             print(f"stopped {name} on port {port}")
     if not stopped:
         print("nothing was running")
     return 0
-
-
-def stop_whole(record: Path) -> bool:
-    """Ends a service with all it started, and sees that its port and its card memory are free. True when there was something."""
-    facts = read_json(record)
-    pids = members(facts) if facts else []
-    ran = services.stop_service(record)
-    if ran:
-        check_released(pids)
-    return ran

@@ -7,8 +7,12 @@ import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from lorewright import services
 from lorewright.errors import LorewrightError
+from lorewright.manifest import read_json
+from lorewright.process import members
 
 
 @dataclass(frozen=True)
@@ -68,3 +72,16 @@ def check_released(pids: Iterable[int], patience: float = 10.0) -> None:
             said = ", ".join(f"pid {pid} with {size} MiB" for pid, size in held.items())
             raise LorewrightError(f"the card's memory is still held by {said}", remedy="look at it with nvidia-smi; kill -9 ends it")
         time.sleep(0.3)
+
+
+def stop_and_release(record: Path) -> bool:
+    """Ends a service with all it started, and sees that its port and its card memory are free. True when there was something.
+
+    Raises LorewrightError when one of them stays held.
+    """
+    facts = read_json(record)
+    pids = members(facts) if facts else []
+    ran = services.stop_service(record)
+    if ran:
+        check_released(pids)
+    return ran

@@ -12,9 +12,10 @@ from typing import IO, Any, Protocol
 
 from lorewright import services
 from lorewright.errors import LorewrightError
-from lorewright.locks import try_card
+from lorewright.locks import last_holder, try_card
 from lorewright.progress import Console
 from lorewright.recipe import Recipe
+from lorewright.serving.gpu import stop_and_release
 
 
 class RunLike(Protocol):
@@ -56,11 +57,13 @@ def cards(wanted: tuple[str, ...], asker: Asker, run: RunLike) -> Iterator[list[
 
 def _taken(card: str, asker: Asker, run: RunLike) -> IO[str]:
     rule = run.recipe.serve.when_training
+    _end_leftover(card, run)
     got = try_card(card, asker.about)
     if isinstance(got, dict):
         with run.console.bar("card") as bar:
             begun = time.monotonic()
             while isinstance(got, dict):
+                _end_leftover(card, run)
                 _one_turn(got, rule, asker, run)
                 bar(time.monotonic() - begun, None, f"waiting for {got['said']} (pid {got.get('pid', '?')})")
                 time.sleep(0.2)
@@ -68,17 +71,22 @@ def _taken(card: str, asker: Asker, run: RunLike) -> IO[str]:
     return got
 
 
+def _end_leftover(card: str, run: RunLike) -> None:
+    """A crashed server's engine holds the card's memory without its lock, and nobody can use it."""
+    holder = last_holder(card)
+    record = Path(holder["record"]) if holder.get("record") else None
+    if record and services.leftover(record)[1]:
+        stop_and_release(record)
+        run.console.stage("card", f"what a crash of {holder['said']} left behind was ended")
+
+
 def _one_turn(holder: dict[str, Any], rule: str, asker: Asker, run: RunLike) -> None:
     """Makes the card free where the rule says so, else leaves the waiting to the caller. Raises where the rule is `refuse`."""
     record = Path(holder["record"]) if holder.get("record") else None
     facts = services.running(record) if record else None
-    if record and services.leftover(record)[1]:
-        services.stop_service(record)  # a crashed server's processes: nobody can use them
-        run.console.stage("card", f"what a crash of {holder['said']} left behind was ended")
-        return
     mine = bool(facts and (facts.get("owner") or {}).get("pid") == os.getpid())
     if facts and record and asker.record is None and (rule == "stop" or mine):
-        services.stop_service(record)
+        stop_and_release(record)
         again = "" if mine else f"; ./lorewright serve starts it again (recipe {facts['recipe']}, port {facts['port']})"
         run.console.stage("card", f"{holder['said']} on port {facts['port']} was stopped for the training{again}")
     elif asker.record is not None and facts:
