@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from lorewright.envs import cache_root
 from lorewright.errors import LorewrightError
+from lorewright.manifest import digest, read_json, write_json
 from lorewright.plan import Paths
 
 
@@ -59,40 +59,31 @@ def collection_alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def card_file(card: str) -> Path:
-    """The lock of a GPU; all checkouts and runs folders of a user share it. card: its UUID or number."""
-    return cache_root() / "gpus" / f"{card}.lock"
+def card_folder(card: str) -> Path:
+    """A GPU's lock and who holds it; all checkouts and runs folders of a user share it. card: its UUID or number."""
+    return cache_root() / "gpus" / card
 
 
-def try_card(card: str, about: Mapping[str, Any]) -> IO[str] | dict[str, Any]:
-    """The open lock of a GPU, held until it is closed here and in every process that inherited it; or who has it.
+def hold_card(card: str, about: Mapping[str, Any], *, alone: bool) -> IO[str] | None:
+    """The open lock of a GPU, held until it is closed here and in every process that inherited it; None when it cannot be had now.
 
-    about: what others are told: `said` in words, `record` of a service.
+    about: what others are told: `said` in words, `record` of a service. alone: a training has the card for itself; servers share it
+    among each other, each with its part of the memory.
     """
-    file = card_file(card)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = open(file, "a+", encoding="utf-8")
+    folder = card_folder(card)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / "lock", "a", encoding="utf-8")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.seek(0)
-        told = lock.read()
         lock.close()
-        return _holder(told)
-    lock.truncate(0)
-    lock.write(json.dumps({"pid": os.getpid(), "since": time.strftime("%H:%M:%S")} | dict(about)))
-    lock.flush()
+        return None
+    name = "training" if alone else f"server-{digest(str(about['record']))}"
+    write_json(folder / f"{name}.json", {"pid": os.getpid()} | dict(about))
     return lock
 
 
-def last_holder(card: str) -> dict[str, Any]:
-    """Who has a GPU, or had it last; empty when nobody ever did."""
-    file = card_file(card)
-    return _holder(file.read_text(encoding="utf-8")) if file.exists() else {}
-
-
-def _holder(told: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(told))
-    except ValueError:  # it is being written
-        return {"said": "another process"}
+def card_holders(card: str) -> list[dict[str, Any]]:
+    """Who has a GPU, or had it: the servers, then the last training. What has ended since is among them."""
+    found = [read_json(file) for file in sorted(card_folder(card).glob("*.json"))]
+    return [dict(facts) for facts in found if facts]

@@ -14,7 +14,7 @@ import pytest
 
 from lorewright import process, services
 from lorewright.errors import LorewrightError
-from lorewright.locks import card_file, try_card
+from lorewright.locks import card_holders, hold_card
 from lorewright.manifest import read_json
 from lorewright.runner import Choice, execute
 from lorewright.serving import gpu, turns
@@ -22,6 +22,7 @@ from lorewright.stages import Run
 from tests.conftest import free_port
 
 RunOf = Callable[..., Run]
+TRAINING = {"said": "training of other", "record": ""}
 SMI = """#!/bin/sh
 case $1 in
   --query-gpu=*) printf '0, GPU-aaaa, NVIDIA H200, 143771, 143000\\n1, GPU-bbbb, NVIDIA H200, 143771, [N/A]\\n' ;;
@@ -102,10 +103,9 @@ def record_of(run: Run) -> Path:
 
 @pytest.mark.req("F6")
 def test_a_server_is_stopped_for_a_training(served: Run, make_recipe, on_cards: RunOf, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
-    held = try_card("GPU-aaaa", {})
-    assert isinstance(held, dict) and held["said"] == "serve of voice", "the server holds its card after the command has ended"
-    free = try_card("GPU-bbbb", {})
-    assert not isinstance(free, dict), "and no other"
+    assert hold_card("GPU-aaaa", TRAINING, alone=True) is None, "the server holds its card after the command has ended"
+    free = hold_card("GPU-bbbb", TRAINING, alone=True)
+    assert free, "and no other"
     free.close()
     execute(on_cards(make_recipe("second")), Choice(only=("prepare", "train")))
     assert not services.stop_service(record_of(served)), "it has been stopped"
@@ -116,7 +116,9 @@ def test_a_server_is_stopped_for_a_training(served: Run, make_recipe, on_cards: 
 def test_refuse_names_the_holder_and_what_to_do(served: Run, make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
     second = on_cards(make_recipe("second"), "serve.when_training=refuse")
     with (
-        pytest.raises(LorewrightError, match=r"the card is held by serve of voice \(pid \d+\); .*set serve.when_training to wait or stop"),
+        pytest.raises(
+            LorewrightError, match=r"the card is held by serve of voice \(pid \d+, port \d+\); .*set serve.when_training to wait or stop"
+        ),
         turns.cards(gpu.visible("cuda"), turns.Asker("training of second"), second),
     ):
         pass
@@ -124,7 +126,7 @@ def test_refuse_names_the_holder_and_what_to_do(served: Run, make_recipe, on_car
 
 
 def test_a_server_waits_until_a_training_has_ended(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
-    code = "import sys, time; from lorewright.locks import try_card; lock = try_card('GPU-aaaa', {'said': 'training of other'}); print('held', flush=True); time.sleep(0.8)"
+    code = "import sys, time; from lorewright.locks import hold_card; lock = hold_card('GPU-aaaa', {'said': 'training of other', 'record': ''}, alone=True); print('held', flush=True); time.sleep(0.8)"
     other = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     )
@@ -134,13 +136,23 @@ def test_a_server_waits_until_a_training_has_ended(make_recipe, on_cards: RunOf)
         assert len(handles) == 1
     assert time.monotonic() - begun > 0.5
     other.communicate()
-    assert card_file("GPU-aaaa").exists()
 
 
-def test_two_servers_do_not_wait_for_each_other_for_ever(served: Run) -> None:
-    asker = turns.Asker("serve of second", Path("second.json"))
-    with pytest.raises(LorewrightError, match="the card is held by serve of voice on port"), turns.cards(("GPU-aaaa",), asker, served):
-        pass
+def test_a_server_that_is_to_refuse_names_the_training(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
+    run = on_cards(make_recipe(), "serve.when_training=refuse")
+    lock = hold_card("GPU-aaaa", TRAINING, alone=True)
+    with pytest.raises(LorewrightError, match=rf"the card is held by training of other \(pid {os.getpid()}\)"):
+        execute(on_cards(make_recipe("voice", axolotl=None, data=None), "serve.when_training=refuse"), Choice(services=("serve",)))
+    assert lock and not services.running(record_of(run))
+    lock.close()
+
+
+def test_servers_share_a_card(served: Run) -> None:
+    """Each takes its part of the memory (vllm.gpu_memory_utilization); vLLM itself says when there is too little."""
+    with turns.cards(("GPU-aaaa",), turns.Asker("serve of second", Path("second.json")), served) as handles:
+        assert len(handles) == 1
+        assert [holder["said"] for holder in card_holders("GPU-aaaa")].count("serve of second") == 1
+    assert hold_card("GPU-aaaa", TRAINING, alone=True) is None, "the first still has it"
 
 
 def test_what_a_crashed_server_left_on_the_card_is_ended(served: Run, capfd: pytest.CaptureFixture[str]) -> None:

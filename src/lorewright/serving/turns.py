@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from lorewright import services
 from lorewright.errors import LorewrightError
-from lorewright.locks import last_holder, try_card
+from lorewright.locks import card_holders, hold_card
 from lorewright.progress import Console
 from lorewright.recipe import Recipe
 from lorewright.serving.gpu import stop_and_release
@@ -56,42 +56,50 @@ def cards(wanted: tuple[str, ...], asker: Asker, run: RunLike) -> Iterator[list[
 
 
 def _taken(card: str, asker: Asker, run: RunLike) -> IO[str]:
-    rule = run.recipe.serve.when_training
-    _end_leftover(card, run)
-    got = try_card(card, asker.about)
-    if isinstance(got, dict):
-        with run.console.bar("card") as bar:
-            begun = time.monotonic()
-            while isinstance(got, dict):
-                _end_leftover(card, run)
-                _one_turn(got, rule, asker, run)
-                bar(time.monotonic() - begun, None, f"waiting for {got['said']} (pid {got.get('pid', '?')})")
-                time.sleep(0.2)
-                got = try_card(card, asker.about)
-    return got
+    begun = time.monotonic()
+    with run.console.bar("card") as bar:
+        while True:
+            _end_leftovers(card, run)
+            got = hold_card(card, asker.about, alone=asker.record is None)
+            if got:
+                return got
+            bar(time.monotonic() - begun, None, f"waiting for {_one_turn(card, asker, run)}")
+            time.sleep(0.2)
 
 
-def _end_leftover(card: str, run: RunLike) -> None:
+def _end_leftovers(card: str, run: RunLike) -> None:
     """A crashed server's engine holds the card's memory without its lock, and nobody can use it."""
-    holder = last_holder(card)
-    record = Path(holder["record"]) if holder.get("record") else None
-    if record and services.leftover(record)[1]:
-        stop_and_release(record)
-        run.console.stage("card", f"what a crash of {holder['said']} left behind was ended")
+    for holder in card_holders(card):
+        if holder["record"] and services.leftover(Path(holder["record"]))[1]:
+            stop_and_release(Path(holder["record"]))
+            run.console.stage("card", f"what a crash of {holder['said']} left behind was ended")
 
 
-def _one_turn(holder: dict[str, Any], rule: str, asker: Asker, run: RunLike) -> None:
-    """Makes the card free where the rule says so, else leaves the waiting to the caller. Raises where the rule is `refuse`."""
-    record = Path(holder["record"]) if holder.get("record") else None
-    facts = services.running(record) if record else None
-    mine = bool(facts and (facts.get("owner") or {}).get("pid") == os.getpid())
-    if facts and record and asker.record is None and (rule == "stop" or mine):
-        stop_and_release(record)
-        again = "" if mine else f"; ./lorewright serve starts it again (recipe {facts['recipe']}, port {facts['port']})"
-        run.console.stage("card", f"{holder['said']} on port {facts['port']} was stopped for the training{again}")
-    elif asker.record is not None and facts:
-        remedy = "stop it with ./lorewright stop serve, or give this one another card with CUDA_VISIBLE_DEVICES"
-        raise LorewrightError(f"the card is held by {holder['said']} on port {facts['port']}", remedy=remedy)
-    elif rule == "refuse":
+def _one_turn(card: str, asker: Asker, run: RunLike) -> str:
+    """Makes the card free where the rule says so. Says for whom the caller waits; raises where the rule is `refuse`."""
+    rule = run.recipe.serve.when_training
+    holders = card_holders(card)
+    servers = [(holder["said"], Path(holder["record"]), facts) for holder in holders if (facts := _facts(holder))]
+    if asker.record is not None or not servers:  # a training has it
+        said = next((f"{holder['said']} (pid {holder['pid']})" for holder in holders if not holder["record"]), "a training")
+    else:
+        said = ", ".join(f"{said} (pid {facts['pid']}, port {facts['port']})" for said, _, facts in servers)
+        for name, record, facts in servers:
+            mine = (facts.get("owner") or {}).get("pid") == os.getpid()
+            if rule == "stop" or mine:
+                _stop(name, record, facts, run, mine)
+                return said
+    if rule == "refuse":
         remedy = "wait for it or end it, or set serve.when_training to wait or stop"
-        raise LorewrightError(f"the card is held by {holder['said']} (pid {holder.get('pid', '?')})", remedy=remedy)
+        raise LorewrightError(f"the card is held by {said}", remedy=remedy)
+    return said
+
+
+def _facts(holder: dict[str, Any]) -> dict[str, Any] | None:
+    return services.running(Path(holder["record"])) if holder["record"] else None
+
+
+def _stop(name: str, record: Path, facts: dict[str, Any], run: RunLike, mine: bool) -> None:
+    stop_and_release(record)
+    again = "" if mine else f"; ./lorewright serve starts it again (recipe {facts['recipe']}, port {facts['port']})"
+    run.console.stage("card", f"{name} on port {facts['port']} was stopped for the training{again}")
