@@ -21,6 +21,7 @@ from lorewright.serving import gpu, turns
 from lorewright.stages import Run
 from tests.conftest import free_port
 
+pytestmark = pytest.mark.timeout(60)  # a lock that never comes shall not stop the line
 RunOf = Callable[..., Run]
 TRAINING = {"said": "training of other", "record": ""}
 SMI = """#!/bin/sh
