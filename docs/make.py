@@ -21,6 +21,7 @@ sys.path.insert(0, str(REPO / "src"))
 from lorewright.cli import VERBS  # noqa: E402
 from lorewright.recipe.check import OWNED, TOOLS  # noqa: E402
 from lorewright.remedies import REMEDIES  # noqa: E402
+from lorewright.serving.diagnosis import listed  # noqa: E402
 
 BEGIN, END = "<!-- made by docs/make.py: begin -->", "<!-- made by docs/make.py: end -->"
 
@@ -50,7 +51,7 @@ def _rows(schema: dict[str, Any], above: str) -> Iterator[str]:
 
 def _takes(part: dict[str, Any]) -> str:
     if "enum" in part:
-        return ", ".join(f"`{choice}`" for choice in part["enum"])
+        return ", ".join(f"`{choice if isinstance(choice, str) else json.dumps(choice)}`" for choice in part["enum"])
     if "$ref" in part:
         return "mapping"
     kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
@@ -61,8 +62,12 @@ def _takes(part: dict[str, Any]) -> str:
 
 
 def troubleshooting() -> str:
+    head = ["| what happened | what helps |", "|---|---|"]
     rows = [f"| {remedy.what} | {remedy.do} |" for remedy in REMEDIES]
-    return "\n".join(["| what happened | what helps |", "|---|---|", *rows])
+    serving = [f"| {what} | {do} |" for what, do in listed()]
+    return "\n".join(
+        [*head, *rows, "", "When vLLM does not start (the message has the numbers and names of your case):", "", *head, *serving]
+    )
 
 
 def commands() -> str:

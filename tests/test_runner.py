@@ -209,7 +209,7 @@ def test_failing_service_is_not_left_behind(make_recipe, run_of: RunOf, fake_too
     execute(run_of(file))
     monkeypatch.setenv("FAKE_VLLM", "fail")
     run = run_of(file)
-    with pytest.raises(LorewrightError, match="the context does not fit into the memory left for it"):
+    with pytest.raises(LorewrightError, match="the model fills the memory that vLLM may use; nothing is left"):
         execute(run, Choice(services=("serve",)))
     assert not run.paths.service(run.plan.step("serve")).exists()
 

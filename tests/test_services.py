@@ -64,7 +64,7 @@ def test_taken_port_names_its_holder(tmp_path: Path) -> None:
 
 def test_a_server_that_dies_while_starting_is_told_with_its_log(tmp_path: Path) -> None:
     facts = start(tmp_path, free_port(), code="raise SystemExit('No available memory for the cache blocks')")
-    with pytest.raises(LorewrightError, match="ended while starting: the context does not fit") as problem:
+    with pytest.raises(LorewrightError, match=r"ended while starting \(exit 1\): the context does not fit") as problem:
         services.wait_ready(facts, "/health", 10, ignore)
     assert "max_model_len" in problem.value.remedy
 
@@ -91,7 +91,44 @@ def test_the_log_of_the_last_start_is_kept(tmp_path: Path) -> None:
     for _ in range(2):
         services.wait_ready(start(tmp_path, port), "/health", 10, ignore)
         services.stop_service(tmp_path / "web.json")
-    assert (tmp_path / "web.previous.log").exists()
+    assert (tmp_path / "web.1.log").exists()
+
+
+def test_only_the_last_logs_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    for number in range(9):
+        services.rotate(log)
+        log.write_text(str(number))
+    kept = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert kept == {"web.log": "8", "web.1.log": "7", "web.2.log": "6", "web.3.log": "5", "web.4.log": "4", "web.5.log": "3"}
+
+
+@pytest.mark.req("F6")
+def test_what_a_crash_leaves_behind_is_named_and_ended(tmp_path: Path) -> None:
+    """The server is killed, its engine process goes on: no service runs, and the next start is not in its way."""
+    record, port = tmp_path / "web.json", free_port()
+    facts = start(tmp_path, port)
+    services.wait_ready(facts, "/health", 10, ignore)
+    os.kill(int(facts["pid"]), 9)  # type: ignore[call-overload]
+    process.reap(facts["pid"])  # type: ignore[arg-type]
+    assert services.running(record) is None
+    left, pids = services.leftover(record)
+    assert len(pids) == 1 and record.exists(), "the record stays, so that it can be found"
+    assert "the server is gone, its processes still run" in services.left_said(left | {"recipe": "r"}, pids)
+    again = start(tmp_path, port)
+    services.wait_ready(again, "/health", 10, ignore)
+    assert process.members(facts) == []
+    assert services.leftover(record) == ({}, [])
+    services.stop_service(record)
+
+
+def test_a_server_killed_while_starting_is_told_at_once(tmp_path: Path) -> None:
+    """Its engine process lives on; waiting for that would last the whole timeout."""
+    code = "import os, subprocess; subprocess.Popen(['sleep', '60']); os.kill(os.getpid(), 9)"
+    facts = start(tmp_path, free_port(), code=code)
+    with pytest.raises(LorewrightError, match=r"ended while starting \(ended by signal 9\): the system ended the process"):
+        services.wait_ready(facts, "/health", 20, ignore)
+    assert services.stop_service(tmp_path / "web.json")
 
 
 def test_foreign_addresses_are_refused_in_words() -> None:

@@ -1,4 +1,7 @@
-"""Who may write: one run a recipe, one ingest a collection. The locks are the system's and go with the process, however it ends."""
+"""Who may write: one run a recipe, one ingest a collection; and who has a GPU.
+
+The locks are the system's and go with the process, however it ends.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
+from lorewright.envs import cache_root
 from lorewright.errors import LorewrightError
+from lorewright.manifest import digest, read_json, write_json
 from lorewright.plan import Paths
 
 
@@ -51,3 +57,33 @@ def collection_alone(folder: Path) -> Iterator[None]:
     with open(folder.parent / "lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def card_folder(card: str) -> Path:
+    """A GPU's lock and who holds it; all checkouts and runs folders of a user share it. card: its UUID or number."""
+    return cache_root() / "gpus" / card
+
+
+def hold_card(card: str, about: Mapping[str, Any], *, alone: bool) -> IO[str] | None:
+    """The open lock of a GPU, held until it is closed here and in every process that inherited it; None when it cannot be had now.
+
+    about: what others are told: `said` in words, `record` of a service. alone: a training has the card for itself; servers share it
+    among each other, each with its part of the memory.
+    """
+    folder = card_folder(card)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / "lock", "a", encoding="utf-8")
+    try:
+        fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    name = "training" if alone else f"server-{digest(str(about['record']))}"
+    write_json(folder / f"{name}.json", {"pid": os.getpid()} | dict(about))
+    return lock
+
+
+def card_holders(card: str) -> list[dict[str, Any]]:
+    """Who has a GPU, or had it: the servers, then the last training. What has ended since is among them."""
+    found = [read_json(file) for file in sorted(card_folder(card).glob("*.json"))]
+    return [dict(facts) for facts in found if facts]

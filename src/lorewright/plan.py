@@ -135,15 +135,17 @@ def _merge(recipe: Recipe) -> Step:
 
 
 def _serve(recipe: Recipe) -> Step:
-    trained = recipe.axolotl is not None
+    trained, live = recipe.axolotl is not None, recipe.serve.on_base
+    keys = ("host", "port", "preset", "thinking", "live")
     part = {
         "name": recipe.name,
         "vllm": recipe.vllm or {},
-        "host": recipe.serve.host,
-        "port": recipe.serve.port,
         "model": model_part(recipe),
-    }
-    return Step("serve", "service", "serve", ("merge",) if trained else (), part, (), () if trained else model_inputs(recipe))
+        "adapters": list(recipe.serve.adapters),
+    } | {key: getattr(recipe.serve, key) for key in keys}
+    needs = () if not trained else ("train",) if live else ("merge",)
+    files = model_inputs(recipe) if live or not trained else ()
+    return Step("serve", "service", "serve", needs, part, (), (*files, *recipe.serve.adapters.values()))
 
 
 def _ingest(recipe: Recipe) -> Step:

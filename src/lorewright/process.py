@@ -11,14 +11,14 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lorewright.envs import Environment
 from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json, write_json
-from lorewright.remedies import diagnose
+from lorewright.remedies import Remedy, diagnose
 
 # Nothing phones home.
 SILENT = {
@@ -43,12 +43,18 @@ def tool_environment(env: Environment | None, extra: Mapping[str, str] | None = 
 
 
 def run(
-    command: list[str], *, environment: Mapping[str, str], log: Path, folder: Path, on_line: Callable[[str], None] | None = None
+    command: list[str],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    folder: Path,
+    on_line: Callable[[str], None] | None = None,
+    handles: Sequence[int] = (),
 ) -> None:
     """Runs a tool to its end, its output going to `log` as it comes.
 
     folder: the working folder; it also keeps the record by which a later run finds a tool that outlived us.
-    on_line: gets each line of output (a carriage return ends one too).
+    on_line: gets each line of output (a carriage return ends one too). handles: open files that the tool inherits.
     Raises LorewrightError with the last lines, and the remedy when the failure is a known one.
     """
     record = folder / RECORD
@@ -56,7 +62,9 @@ def run(
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as sink:
         start = sink.tell()
-        child = spawn(command, environment, folder, subprocess.PIPE, lambda facts: write_json(record, facts | {"command": command}))
+        child = spawn(
+            command, environment, folder, subprocess.PIPE, lambda facts: write_json(record, facts | {"command": command}), handles
+        )
         facts = identity(child.pid)
         try:
             _pump(child, sink, on_line)
@@ -65,7 +73,7 @@ def run(
             reap(child.pid)
     record.unlink(missing_ok=True)
     if child.returncode:
-        what = f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed ({_ending(child.returncode)})"
+        what = f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed ({ending(child.returncode)})"
         raise failure(what, log, start)
 
 
@@ -96,7 +104,7 @@ def ask(
             child.communicate()
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
     return f"ended by signal {-code}" if code < 0 else f"exit {code}"
 
 
@@ -105,15 +113,21 @@ GATE = 'read -r go || exit 1; exec "$@" </dev/null'
 
 
 def spawn(
-    command: list[str], environment: Mapping[str, str], folder: Path, output: Any, keep: Callable[[dict[str, Any]], None]
+    command: list[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    output: Any,
+    keep: Callable[[dict[str, Any]], None],
+    handles: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Starts a tool in a session of its own.
 
-    output: where its output and errors go. keep: writes the record of who it is, before it begins.
+    output: where its output and errors go. keep: writes the record of who it is, before it begins. handles: open files that it
+    inherits (a lock that shall go with it).
     """
     child = subprocess.Popen(
         ["/bin/sh", "-c", GATE, "sh", *command], env=dict(environment), cwd=folder, start_new_session=True,
-        stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+        stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, pass_fds=tuple(handles),
     )  # fmt: skip
     assert child.stdin
     with child.stdin as gate:  # closed without a word, the tool never begins
@@ -146,13 +160,13 @@ def _pump(child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], No
                     on_line(line.decode(errors="replace"))
 
 
-def failure(what: str, log: Path, start: int = 0) -> LorewrightError:
+def failure(what: str, log: Path, start: int = 0, explain: Callable[[str], Remedy | None] = diagnose) -> LorewrightError:
     """An error that shows a log's last lines and, when it knows the failure, what helps."""
     with open(log, "rb") as file:
         file.seek(start)
         text = file.read().decode(errors="replace").replace("\r", "\n")
     lines = [line[:300] for line in text.splitlines() if line.strip()]
-    known = diagnose(f"{text}\n{what}")
+    known = explain(f"{text}\n{what}")
     said = f"{what}: {known.what}" if known else what
     return LorewrightError(
         said, where=str(log), remedy=known.do if known else "the lines above are the end of its log", tail=tuple(lines[-TAIL_LINES:])
@@ -237,8 +251,12 @@ def myself() -> dict[str, Any]:
     return identity(os.getpid())
 
 
-def reap(pid: int) -> None:
-    """Takes a child of ours that has ended out of the process table; of others there is nothing to take."""
+def leader_alive(record: Mapping[str, Any]) -> bool:
+    """Whether the process that was started lives itself, and not only something that it left behind."""
+    return record.get("boot") == boot() and start_time(int(record["pid"])) == record["started"]
+
+
+def reap(pid: int) -> str:
+    """Takes a child of ours that has ended out of the process table; of others there is nothing to take. Says how it ended."""
     child = _children.pop(pid, None)
-    if child:
-        child.wait()
+    return ending(child.wait()) if child else ""

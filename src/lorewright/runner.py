@@ -16,6 +16,7 @@ from lorewright.locks import collection_alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
+from lorewright.serving import turns
 from lorewright.stages import Launch, Run, launch_service, make_artifact
 
 
@@ -229,7 +230,7 @@ class _Runner:
                 self.started.append(record)
         launch = self._launch(step)
         with self.run.console.bar(step.name) as bar:
-            services.wait_ready(facts, launch.ready, launch.timeout, bar)
+            services.wait_ready(facts, launch.ready, launch.timeout, bar, launch.reader)
         self.run.console.stage(step.name, f"already running on port {facts['port']}")
         self.manifest.step(step.name, action="found running", fingerprint=facts["fingerprint"])
 
@@ -251,13 +252,14 @@ class _Runner:
         }
         if not keep:
             self.started.append(record)
-        facts = services.start_service(
-            record, launch.command, environment=launch.environment, log=self.run.paths.log(step.name),
-            facts=about | {"owner": None if keep else process.myself()},
-        )  # fmt: skip
+        with turns.cards(launch.cards, turns.Asker(f"{step.name} of {self.run.recipe.name}", record), self.run) as held:
+            facts = services.start_service(
+                record, launch.command, environment=launch.environment, log=self.run.paths.log(step.name),
+                facts=about | {"owner": None if keep else process.myself()}, handles=held,
+            )  # fmt: skip
         try:
             with self.run.console.bar(step.name) as bar:
-                services.wait_ready(facts, launch.ready, launch.timeout, bar)
+                services.wait_ready(facts, launch.ready, launch.timeout, bar, launch.reader)
         except BaseException:
             services.stop_service(record)
             raise

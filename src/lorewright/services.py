@@ -8,38 +8,77 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json, write_json
-from lorewright.process import end_group, failure, identity, members, reap, spawn
+from lorewright.process import end_group, end_leftover, failure, identity, leader_alive, members, reap, spawn
 from lorewright.progress import Bar
+from lorewright.remedies import Remedy, diagnose
+
+KEPT_LOGS = 5
+LOG_END = 100_000  # bytes that are looked at for the phase
+
+
+def last_line(log: str) -> str:
+    """What a server says it is doing: its last line, without the time and place before the words."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    return re.sub(r"^.*(?:\[\S+:\d+\]|\bINFO:?)\s*", "", lines[-1])[:70] if lines else ""
+
+
+@dataclass(frozen=True)
+class LogReader:
+    """How a server's log is read: phase gives a few words for where it is, explain the cause of a failure."""
+
+    phase: Callable[[str], str] = last_line
+    explain: Callable[[str], Remedy | None] = diagnose
+
+
+PLAIN = LogReader()
 
 
 def start_service(
-    record: Path, command: list[str], *, environment: Mapping[str, str], log: Path, facts: Mapping[str, Any]
+    record: Path,
+    command: list[str],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    facts: Mapping[str, Any],
+    handles: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Starts a server that outlives this process and writes its record.
 
-    facts: what the record keeps beside the process: name, host, port, fingerprint, owner.
-    Raises LorewrightError when the port is taken.
+    facts: what the record keeps beside the process: name, host, port, fingerprint, owner. handles: open files that it inherits.
+    What an earlier server of that record left running is ended first. Raises LorewrightError when the port is taken.
     """
+    end_leftover(record)
     check_port(str(facts["host"]), int(facts["port"]))
     log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists():
-        log.replace(log.with_suffix(".previous.log"))
+    rotate(log)
     whole = dict(facts) | {"log": str(log), "command": command, "since": time.time()}
     with open(log, "wb") as sink:
-        child = spawn(command, environment, log.parent, sink, lambda identity: write_json(record, whole | identity))
+        child = spawn(command, environment, log.parent, sink, lambda identity: write_json(record, whole | identity), handles)
     return whole | identity(child.pid)
 
 
-def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -> None:
+def rotate(log: Path) -> None:
+    """Makes room for a new log: the last starts' logs stay as NAME.1.log (the newest) to NAME.5.log."""
+    if not log.exists():
+        return
+    for number in range(KEPT_LOGS, 1, -1):
+        older = log.with_suffix(f".{number - 1}.log")
+        if older.exists():
+            older.replace(log.with_suffix(f".{number}.log"))
+    log.replace(log.with_suffix(".1.log"))
+
+
+def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar, reader: LogReader = PLAIN) -> None:
     """Waits until the service answers `path` with 200.
 
-    timeout: seconds. Raises LorewrightError with the log's end when the process dies or the time is over.
+    timeout: seconds. Raises LorewrightError with the log's end, and the cause when it is known, when the process dies or the time is over.
     """
     begun = time.monotonic()
     url = f"{base_url(str(record['host']), int(record['port']))}{path}"
@@ -48,12 +87,12 @@ def wait_ready(record: Mapping[str, Any], path: str, timeout: float, bar: Bar) -
         if fetch(url, timeout=2.0) is not None:
             return
         waited = time.monotonic() - begun
-        if not members(record):
-            reap(int(record["pid"]))
-            raise failure(f"{record['name']} ended while starting", log)
+        if not leader_alive(record):
+            how = reap(int(record["pid"]))
+            raise failure(f"{record['name']} ended while starting{f' ({how})' if how else ''}", log, explain=reader.explain)
         if waited > timeout:
-            raise failure(f"{record['name']} did not answer within {timeout:.0f} s", log)
-        bar(waited, None, f"starting, {waited:.0f} s  {_phase(log)}")
+            raise failure(f"{record['name']} did not answer within {timeout:.0f} s", log, explain=reader.explain)
+        bar(waited, None, f"starting, {waited:.0f} s  {reader.phase(_end_of(log))}")
         time.sleep(0.2)
 
 
@@ -64,33 +103,55 @@ def base_url(host: str, port: int) -> str:
 
 
 # A proxy named in the environment is for the web, not for the server beside us.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def fetch(url: str, timeout: float = 5.0) -> str | None:
     """What a server of ours answers to a GET; None when it does not answer with success."""
     try:
-        with _direct.open(url, timeout=timeout) as reply:
+        with direct.open(url, timeout=timeout) as reply:
             return str(reply.read().decode())
     except (urllib.error.URLError, OSError, ValueError):
         return None
 
 
-def _phase(log: Path) -> str:
-    """What the server says it is doing: its last line, without the time and place before the words."""
+def _end_of(log: Path) -> str:
     with open(log, "rb") as file:
-        file.seek(max(0, log.stat().st_size - 2000))
-        lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    return re.sub(r"^.*(?:\[\S+:\d+\]|\bINFO:?)\s*", "", lines[-1])[:70] if lines else ""
+        file.seek(max(0, log.stat().st_size - LOG_END))
+        return file.read().decode(errors="replace")
 
 
 def running(record: Path) -> dict[str, Any] | None:
-    """The facts of a recorded service that is alive; a record whose process is gone is removed."""
+    """The facts of a recorded service that is alive; a record of which nothing is left is removed."""
     facts = read_json(record)
-    if facts and members(facts):
+    if facts and leader_alive(facts):
         return dict(facts)
-    record.unlink(missing_ok=True)
+    if not facts or not members(facts):
+        record.unlink(missing_ok=True)
     return None
+
+
+def leftover(record: Path) -> tuple[dict[str, Any], list[int]]:
+    """The facts of a service that has crashed, and the processes that it left behind; nothing left: ({}, [])."""
+    facts = read_json(record)
+    if not facts or leader_alive(facts):
+        return {}, []
+    alive = members(facts)
+    return (dict(facts), alive) if alive else ({}, [])
+
+
+def left_said(facts: Mapping[str, Any], pids: Sequence[int]) -> str:
+    """What a crash left, in words."""
+    named = ", ".join(f"{pid} {command_name(pid)}".strip() for pid in pids)
+    return f"{facts['name']} of {facts['recipe']}, port {facts['port']}: the server is gone, its processes still run ({named})"
+
+
+def command_name(pid: int) -> str:
+    """What a process calls itself; empty when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def stop_service(record: Path) -> bool:
@@ -141,7 +202,7 @@ def _socket_owner(port: int) -> str:
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             if any(os.readlink(f"/proc/{entry}/fd/{handle}") in wanted for handle in os.listdir(f"/proc/{entry}/fd")):
-                return f"pid {entry} ({Path(f'/proc/{entry}/comm').read_text().strip()})"
+                return f"pid {entry} ({command_name(int(entry))})"
         except OSError:
             continue
     return "another program"

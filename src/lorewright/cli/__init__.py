@@ -28,6 +28,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "ingest": ("ingest", "one stage: index the lore; only what has changed is embedded again"),
     "serve": ("serve", "start vLLM on the recipe's model and leave it running"),
     "rag": ("serve", "start the RAG proxy (and vLLM, if it does not run) and leave it running"),
+    "restart": ("serve", "stop a recipe's services and start them again"),
+    "adapter": ("adapter", "the voices of a running vLLM: list them, load one, unload one"),
     "stop": ("stop", "stop services that were left running"),
     "monitor": ("monitor", "watch vLLM or the RAG proxy"),
     "query": ("query", "ask one question through the RAG proxy"),

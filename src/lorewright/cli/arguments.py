@@ -10,6 +10,7 @@ from lorewright.envs import CHECKOUT
 from lorewright.plan import Paths, make_plan
 from lorewright.progress import Console
 from lorewright.recipe import Recipe, load
+from lorewright.serving.early import check_serving
 from lorewright.stages import Run
 
 
@@ -37,4 +38,5 @@ def recipe_of(given: argparse.Namespace) -> Recipe:
 
 def run_of(given: argparse.Namespace) -> Run:
     recipe = recipe_of(given)
+    check_serving(recipe)
     return Run(recipe, make_plan(recipe), Paths(given.runs.absolute(), recipe.name), Console())

@@ -8,10 +8,11 @@ import platform
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 
 from lorewright import envs
 from lorewright.cli.arguments import add_runs
-from lorewright.services import port_holder
+from lorewright.services import left_said, leftover, port_holder
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def configure(verb: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     """Exit code 1 when something stands in the way."""
-    rows = [_python(), _disk(), _memory(), _accelerator(), _token(), *_environments(), *_ports()]
+    rows = [_python(), _disk(), _memory(), _accelerator(), _token(), *_environments(), *_ports(), *_leftovers(given.runs)]
     for good, name, text in rows:
         print(f"{'ok  ' if good else 'MEND'}  {name:<12} {text}")
     return 0 if all(good for good, _, _ in rows) else 1
@@ -79,4 +80,14 @@ def _ports() -> list[tuple[bool, str, str]]:
     for port in (8000, 8001):
         holder = port_holder("127.0.0.1", port)
         rows.append((True, f"port {port}", f"in use by {holder}" if holder else f"free on {socket.gethostname()}"))
+    return rows
+
+
+def _leftovers(runs: Path) -> list[tuple[bool, str, str]]:
+    """What a crashed server left running: it holds memory, and the card's."""
+    rows = []
+    for record in sorted((runs / "services").glob("*.json")):
+        facts, pids = leftover(record)
+        if pids:
+            rows.append((False, "left over", f"{left_said(facts, pids)}; end it: ./lorewright stop {facts['name']}"))
     return rows

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lorewright.cli.arguments import add_runs
 from lorewright.cli.stop import ALIASES
-from lorewright.errors import unreachable
+from lorewright.errors import LorewrightError, unreachable
 from lorewright.services import fetch
+from lorewright.serving.metrics import Snapshot, figures, snapshot
 
-GAUGES = {
-    "vllm:num_requests_running": "running",
-    "vllm:num_requests_waiting": "waiting",
-    "vllm:kv_cache_usage_perc": "kv_cache_share",
-    "vllm:prompt_tokens_total": "prompt_tokens",
-    "vllm:generation_tokens_total": "generated_tokens",
-    "vllm:prefix_cache_queries_total": "prefix_cache_queries",
-    "vllm:prefix_cache_hits_total": "prefix_cache_hits",
-}
+ONCE_APART = 0.5  # seconds between the two looks that a single view's speed is taken from
+SHOWN_QUERIES = 10
+LATENCIES = {"first_token": "first token", "between_tokens": "between tokens", "whole_request": "whole request", "queue": "in the queue"}
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -36,22 +32,55 @@ def configure(verb: argparse.ArgumentParser) -> None:
 
 
 def main(given: argparse.Namespace) -> int:
-    given.service = ALIASES.get(given.service, given.service)
-    port = given.port or (8000 if given.service == "serve" else 8001)
-    url = f"http://{given.host}:{port}"
-    before: dict[str, Any] = {}
-    while True:
-        now = _vllm(url) if given.service == "serve" else _get_json(f"{url}/stats")
-        if given.json:
-            print(json.dumps(now), flush=True)
-        else:
-            if sys.stdout.isatty() and not given.once:
-                sys.stdout.write("\x1b[2J\x1b[H")
-            print(*(_vllm_lines(now, before, given.every) if given.service == "serve" else rag_lines(now)), sep="\n", flush=True)
-        if given.once:
-            return 0
-        before = now
-        time.sleep(given.every)
+    vllm = ALIASES.get(given.service, given.service) == "serve"
+    url = f"http://{given.host}:{given.port or (8000 if vllm else 8001)}"
+    look: Callable[[], dict[str, Any]] = Vllm(url).look if vllm else lambda: _get_json(f"{url}/stats")
+    lines = vllm_lines if vllm else rag_lines
+    if given.once:
+        if vllm:
+            look()
+            time.sleep(ONCE_APART)
+        found = look()
+        print(json.dumps(found) if given.json else "\n".join(lines(found)), flush=True)
+        return 0
+    with contextlib.suppress(KeyboardInterrupt), _screen(given.json) as show:  # Ctrl-C is how a watcher leaves
+        while True:
+            try:
+                found = look()
+                show(json.dumps(found) if given.json else "\n".join([url, "", *lines(found)]))
+            except LorewrightError as problem:
+                if given.json or not sys.stdout.isatty():
+                    raise
+                show(f"{problem}\nwaiting; Ctrl-C ends this")  # a restart is watched through
+            time.sleep(given.every)
+    return 0
+
+
+@contextlib.contextmanager
+def _screen(plain: bool) -> Iterator[Callable[[str], None]]:
+    """Where a view is put: in place on a terminal, else below the last one."""
+    if plain or not sys.stdout.isatty():
+        yield lambda text: print(text, flush=True)
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(auto_refresh=False, screen=True) as live:
+        yield lambda text: live.update(Text(text), refresh=True)
+
+
+class Vllm:
+    """Looks at vLLM again and again; each look but the first knows the one before."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.before: Snapshot | None = None
+
+    def look(self) -> dict[str, Any]:
+        now = snapshot(_get(f"{self.url}/metrics"), time.monotonic())
+        found = figures(now, self.before)
+        self.before = now
+        return found
 
 
 def _get(url: str) -> str:
@@ -62,33 +91,80 @@ def _get(url: str) -> str:
 
 
 def _get_json(url: str) -> dict[str, Any]:
-    return dict(json.loads(_get(url)))
+    try:
+        return dict(json.loads(_get(url)))
+    except ValueError:
+        raise LorewrightError("what answers there is not the RAG proxy", where=url) from None
 
 
-def _vllm(url: str) -> dict[str, Any]:
-    """Sums each metric over its labels."""
-    text = _get(f"{url}/metrics")
-    found: dict[str, Any] = dict.fromkeys(GAUGES.values(), 0.0)
-    for metric, value in re.findall(r"^(vllm:\w+)\{[^}]*\} ([0-9.eE+-]+)$", text, flags=re.MULTILINE):
-        if metric in GAUGES:
-            found[GAUGES[metric]] += float(value)
-    return found
+def vllm_lines(now: dict[str, Any]) -> list[str]:
+    """vLLM's figures as lines of the view."""
+    speed, read = now["tokens_per_second"], now["prompt_tokens_per_second"]
+    hits, share = now["prefix_cache_hit_rate"], now["kv_cache_share"]
+    set_back = f", {now['preemptions']:.0f} requests set back for room" if now["preemptions"] else ""
+    kept = "nothing asked yet" if hits is None else f"{_meter(hits)} {hits:.0%} of the prompt tokens were still in the cache"
+    lines = [
+        f"requests   {now['running']:.0f} running, {now['waiting']:.0f} waiting, {now['finished']:,.0f} finished",
+        f"speed      {_number(speed)} tokens/s written, {_number(read)} tokens/s read",
+        f"tokens     {now['generated_tokens']:,.0f} written, {now['prompt_tokens']:,.0f} read",
+        f"KV cache   {_meter(share)} {share:.1%} in use{set_back}",
+        f"prefixes   {kept}",
+    ]
+    if now["accepted_share"] is not None:
+        lines.append(f"guessing   {now['accepted_share']:.0%} of the guessed tokens were right")
+    if now["voices"]:
+        lines.append(f"voices     {', '.join(now['voices'])}")
+    return lines + _latency_lines(now["latency_seconds"])
 
 
-def _vllm_lines(now: dict[str, Any], before: dict[str, Any], seconds: float) -> list[str]:
-    rate = (now["generated_tokens"] - before["generated_tokens"]) / seconds if before else 0.0
-    hits = now["prefix_cache_hits"] / now["prefix_cache_queries"] if now["prefix_cache_queries"] else 0.0
-    return [
-        f"requests   {now['running']:.0f} running, {now['waiting']:.0f} waiting",
-        f"tokens     {rate:.1f}/s now, {now['generated_tokens']:,.0f} written, {now['prompt_tokens']:,.0f} read",
-        f"memory     {now['kv_cache_share']:.1%} of the KV cache in use, {hits:.0%} prefix-cache hits",
+def _latency_lines(found: dict[str, dict[str, Any]]) -> list[str]:
+    rows = [(said, found[name]) for name, said in LATENCIES.items() if found.get(name, {}).get("count")]
+    if not rows:
+        return []
+    head = ["", f"{'latency':<16} {'p50':>9} {'p95':>9} {'p99':>9}   of"]
+    return head + [
+        f"{said:<16} {_seconds(row['p50']):>9} {_seconds(row['p95']):>9} {_seconds(row['p99']):>9}   "
+        f"{row['count']:,.0f} {'just now' if row['recent'] else 'since the start'}"
+        for said, row in rows
     ]
 
 
 def rag_lines(stats: dict[str, Any]) -> list[str]:
     """The proxy's counters and its query history, newest first."""
-    lines = [f"queries    {stats['total_queries']} answered, {stats['chunks_available']} lore passages available", ""]
-    for query in stats["recent_queries"][:10]:
-        lines.append(f"{query['time'][11:19]}  {query['total_ms'] or 0:7.0f} ms  {query['status']}  {query['question'][:70]}")
-        lines += [f"             {passage['distance']:.3f}  {passage['source']}" for passage in query["passages"][:3]]
+    queries = stats["recent_queries"]
+    lines = [f"queries    {stats['total_queries']} answered, {stats['chunks_available']} lore passages available"]
+    for name, key in (("retrieval", "retrieval_ms"), ("answer", "total_ms")):
+        times = sorted(query[key] for query in queries if query.get(key) is not None)
+        if times:
+            lines.append(f"{name:<10} p50 {_at(times, 0.5):.0f} ms, p95 {_at(times, 0.95):.0f} ms over the last {len(times)}")
+    failed = sum(1 for query in queries if (query["status"] or 200) >= 400)
+    lines += ([f"failed     {failed} of the last {len(queries)}"] if failed else []) + [""]
+    for query in queries[:SHOWN_QUERIES]:
+        took = f"{query['total_ms']:7.0f} ms" if query["total_ms"] is not None else "   running"
+        lines.append(f"{query['time'][11:19]}  {took}  {query['status'] or '...'}  {query['question'][:70]}")
+        lines += [f"             {passage['distance']:.3f}  {passage['source']}{_heading(passage)}" for passage in query["passages"][:3]]
     return lines
+
+
+def _heading(passage: dict[str, Any]) -> str:
+    return f" · {passage['heading']}" if passage.get("heading") else ""
+
+
+def _at(times: list[float], share: float) -> float:
+    """The nearest-rank percentile of sorted values."""
+    return times[min(len(times) - 1, int(share * len(times)))]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def _meter(share: float, width: int = 20) -> str:
+    full = round(min(max(share, 0.0), 1.0) * width)
+    return "█" * full + "░" * (width - full)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lorewright.cli.arguments import add_recipe
 from lorewright.locks import is_locked
 from lorewright.manifest import latest_manifest
 from lorewright.plan import Paths
+from lorewright.process import owner_alive
 from lorewright.progress import shown
 from lorewright.recipe import load
 
@@ -34,10 +36,21 @@ def main(given: argparse.Namespace) -> int:
             record["status"] = "was cut off; the same command goes on"
         _show_run(name, record)
     for record_file in sorted((runs / "services").glob("*.json")):
-        facts = services.running(record_file)
-        if facts:
-            print(f"running   {facts['name']} of {facts['recipe']} on http://{facts['host']}:{facts['port']} (pid {facts['pid']})")
+        for line in _service_lines(record_file):
+            print(line)
     return 0
+
+
+def _service_lines(record: Path) -> Iterator[str]:
+    """A service that runs, and one that has crashed and left processes behind."""
+    facts = services.running(record)
+    if facts:
+        unowned = "" if not facts.get("owner") or owner_alive(facts) else "; the run that started it was killed, ./lorewright stop ends it"
+        yield f"running   {facts['name']} of {facts['recipe']} on http://{facts['host']}:{facts['port']} (pid {facts['pid']}){unowned}"
+        return
+    facts, pids = services.leftover(record)
+    if pids:
+        yield f"left over {services.left_said(facts, pids)}; ./lorewright stop ends it"
 
 
 def _show_run(name: str, record: dict[str, Any]) -> None:

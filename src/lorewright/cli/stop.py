@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from lorewright import services
 from lorewright.cli.arguments import add_runs
+from lorewright.serving.gpu import stop_and_release
 
 # what the servers are called elsewhere
 ALIASES = {"vllm": "serve", "proxy": "rag"}
@@ -18,12 +18,12 @@ def configure(verb: argparse.ArgumentParser) -> None:
 
 
 def main(given: argparse.Namespace) -> int:
-    """Stopping what does not run is no mistake."""
+    """Stopping what does not run is no mistake. The proxy goes first, so that it does not see vLLM vanish."""
     wanted = ALIASES.get(given.service, given.service)
     stopped = 0
     for record in sorted((given.runs / "services").glob("*.json")):
         name, _, port = record.stem.rpartition("-")
-        if wanted in ("all", name) and given.port in (None, int(port)) and services.stop_service(record):
+        if wanted in ("all", name) and given.port in (None, int(port)) and stop_and_release(record):
             stopped += 1
             print(f"stopped {name} on port {port}")
     if not stopped:

@@ -7,6 +7,7 @@ import sys
 
 from lorewright.errors import LorewrightError, RecipeError
 from lorewright.recipe import load
+from lorewright.serving.early import check_serving
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -19,6 +20,7 @@ def main(given: argparse.Namespace) -> int:
     for path in given.recipes:
         try:
             recipe = load(path, tuple(given.set))
+            check_serving(recipe)
             print(f"{path}: ok, recipe {recipe.name}")
         except RecipeError as error:
             bad += 1

@@ -44,6 +44,8 @@ OWNED: dict[str, dict[str, str]] = {
         "chat_template": "set chat_template at the top of the recipe",
         "host": "set serve.host",
         "port": "set serve.port",
+        "enable_lora": "set serve.adapters, or serve.live for the recipe's own",
+        "lora_modules": "set serve.adapters",
         "config": "the vllm section is that file",
         "api_key": "a secret stands in the environment or .env: VLLM_API_KEY",
         "hf_token": "a secret stands in the environment or .env: HF_TOKEN",
@@ -184,9 +186,10 @@ def _sentence(error: Any) -> str:
         case "type":
             return f"expected {_either(_wanted(error.schema))}, got {got}{_how(error)}"
         case "enum":
-            near = difflib.get_close_matches(str(error.instance), [str(c) for c in limit], n=1)
+            choices = [choice if isinstance(choice, str) else json.dumps(choice) for choice in limit if choice is not None]
+            near = difflib.get_close_matches(str(error.instance), choices, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            return f"{got} is not one of {', '.join(map(str, limit))}{hint}"
+            return f"{got} is not one of {', '.join(choices)}{hint}"
         case "minimum" | "exclusiveMinimum":
             return f"must be {'at least' if error.validator == 'minimum' else 'more than'} {limit}, got {got}"
         case "maximum" | "exclusiveMaximum":
@@ -194,6 +197,8 @@ def _sentence(error: Any) -> str:
         case "minItems" | "minLength":
             return "must not be empty"
         case "pattern":
+            if tuple(error.absolute_path) == ("serve", "adapters"):
+                return f"{got}: a voice's name is letters, digits, - _ and ."
             if tuple(error.absolute_path)[:2] == ("data", "augment"):
                 return UNSHOWN[str(error.absolute_path[-1])]
             if "cors_origins" in error.absolute_path:
@@ -237,6 +242,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield ("data", "chunk", "min"), f"must be at most chunk.max ({high}), got {low}"
         elif overlap * 2 > high:
             yield ("data", "chunk", "overlap"), f"must be at most half of chunk.max ({high}), got {overlap}"
+    yield from _voices(values)
     yield from format_problems(mapping_at(values, "data"), values.get("axolotl"))
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"
@@ -258,6 +264,15 @@ def _overlap(rag: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     words, again = rag.get("chunk_words", 180), rag.get("chunk_overlap", 0)
     if isinstance(words, int) and isinstance(again, int) and again * 2 > words:
         yield ("rag", "chunk_overlap"), f"must be at most half of rag.chunk_words ({words}), got {again}"
+
+
+def _voices(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    serve = mapping_at(values, "serve")
+    for name in mapping_at(serve, "adapters"):
+        if name in (values.get("recipe"), f"{values.get('recipe')}-base"):
+            yield ("serve", "adapters", name), "is the name of the recipe's own model; choose another"
+    if serve.get("live") and "axolotl" not in values and not serve.get("adapters"):
+        yield ("serve", "live"), "the recipe trains no adapter and names none; add serve.adapters"
 
 
 def _is_number(text: str) -> bool:

@@ -87,6 +87,7 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
     template, model = source.values.get("chat_template"), source.values.get("base_model")
     if isinstance(template, str) and not _full(source, ("chat_template",), path, template).is_file():
         yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
+    yield from _missing_adapters(source, path)
     yield from _missing_prompt(source, path)
     if isinstance(model, str) and model:
         problem = _model_problem(model, _full(source, ("base_model",), path, model))
@@ -145,11 +146,22 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     for part, at in ((values, ("base_model",)), (rag, ("rag", "embedding_model")), (rerank, ("rag", "rerank", "model"))):
         if str(part[at[-1]]).startswith((".", "/", "~")):
             part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
+    for name, folder in values["serve"]["adapters"].items():
+        values["serve"]["adapters"][name] = _tidy(_full(source, ("serve", "adapters", name), path, folder))
     if values["chat_template"]:
         values["chat_template"] = _tidy(_full(source, ("chat_template",), path, values["chat_template"]))
     asked = (values.get("data") or {}).get("augment") or {}
     if asked.get("prompt"):
         asked["prompt"] = _tidy(_full(source, ("data", "augment", "prompt"), path, asked["prompt"]))
+
+
+def _missing_adapters(source: Source, path: Path) -> Iterator[str]:
+    adapters = mapping_at(mapping_at(source.values, "serve"), "adapters")
+    for name, folder in adapters.items():
+        at = ("serve", "adapters", name)
+        if isinstance(folder, str) and not (_full(source, at, path, folder) / "adapter_config.json").is_file():
+            mark = source.marks.get(at) or source.marks[("serve", "adapters")]
+            yield f"{mark.text}: {dotted(at)}: {folder}: no adapter_config.json there; paths are relative to the recipe"
 
 
 def _tidy(path: Path) -> str:

@@ -147,9 +147,21 @@ class Data:
 
 @dataclass(frozen=True)
 class Serve:
+    """thinking: a switch, an effort, or None for what the template does. adapters: voice -> folder. when_training: stop, wait or refuse."""
+
     host: str
     port: int
     start_timeout: int
+    preset: str
+    thinking: bool | str | None
+    live: bool
+    adapters: Mapping[str, str]
+    when_training: str
+
+    @property
+    def on_base(self) -> bool:
+        """Whether the base model is served with adapters beside it, instead of a merged one."""
+        return self.live or bool(self.adapters)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from lorewright import envs, process
 from lorewright.plan import Paths, Plan
 from lorewright.progress import Console
 from lorewright.recipe import Recipe, is_folder
+from lorewright.services import PLAIN, LogReader
 
 Facts = dict[str, Any]
 
@@ -40,9 +41,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a service and how to see that it is ready (a path that answers 200, within seconds)."""
+    """How to start a service and how to see that it is ready (a path that answers 200, within seconds).
+
+    reader: how its log is understood. cards: the GPUs that it takes for itself.
+    """
 
     command: list[str]
     environment: Mapping[str, str]
     ready: str
     timeout: float
+    reader: LogReader = PLAIN
+    cards: tuple[str, ...] = ()

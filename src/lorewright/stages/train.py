@@ -10,6 +10,8 @@ from lorewright import envs, process
 from lorewright.models.hub import commit
 from lorewright.plan import Step
 from lorewright.recipe import is_folder
+from lorewright.serving import turns
+from lorewright.serving.gpu import visible
 from lorewright.stages.axolotl_yaml import write_axolotl_yaml
 from lorewright.stages.run import Facts, Run
 from lorewright.training.chart import draw_loss
@@ -25,7 +27,12 @@ def train(step: Step, run: Run) -> Facts:
     if step_done:
         run.console.line(f"train     goes on from step {step_done}")
     progress = Progress(points=_earlier_points(run.work / "points.jsonl"))
-    with run.console.bar("train") as bar, open(run.work / "points.jsonl", "a", encoding="utf-8") as points:
+    wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
+    with (
+        turns.cards(wanted, asker, run) as held,
+        run.console.bar("train") as bar,
+        open(run.work / "points.jsonl", "a", encoding="utf-8") as points,
+    ):
 
         def on_line(line: str) -> None:
             point = progress.read(line)
@@ -38,7 +45,7 @@ def train(step: Step, run: Run) -> Facts:
         environment = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))} | run.tool_environment("train")
         process.run(
             [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
-            environment=environment, log=run.paths.log("train"), folder=run.work, on_line=on_line,
+            environment=environment, log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
         )  # fmt: skip
     draw_loss(curve(progress.points, "loss"), curve(progress.points, "eval_loss"), run.recipe.name, run.work / "loss.png")
     facts = summary(progress) | {"resumed_from_step": step_done}

@@ -1,0 +1,87 @@
+"""What nvidia-smi knows: the cards of this machine, how full they are, and which processes hold their memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorewright import services
+from lorewright.errors import LorewrightError
+from lorewright.manifest import read_json
+from lorewright.process import members
+
+
+@dataclass(frozen=True)
+class Card:
+    """total, free: MiB."""
+
+    number: str
+    uuid: str
+    name: str
+    total: int
+    free: int
+
+
+def cards() -> list[Card]:
+    """The cards of this machine; none where nvidia-smi does not answer."""
+    rows = _rows("--query-gpu=index,uuid,name,memory.total,memory.free")
+    return [Card(row[0], row[1], row[2], _number(row[3]), _number(row[4])) for row in rows if len(row) == 5]
+
+
+def holders() -> dict[int, int]:
+    """Process number -> MiB of card memory that it holds."""
+    rows = _rows("--query-compute-apps=pid,used_memory")
+    return {int(row[0]): _number(row[1]) for row in rows if len(row) == 2 and row[0].isdigit()}
+
+
+def _number(text: str) -> int:
+    """Cards of some machines say [N/A]."""
+    return int(text) if text.isdigit() else 0
+
+
+def _rows(query: str) -> list[list[str]]:
+    try:
+        done = subprocess.run(["nvidia-smi", query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines()] if done.returncode == 0 else []
+
+
+def visible(accelerator: str) -> tuple[str, ...]:
+    """The cards that a tool started from here would see, by UUID, in its order; empty on a machine without."""
+    if accelerator != "cuda":
+        return ()
+    known = cards()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return tuple(card.uuid for card in known) or ("0",)
+    names = {card.number: card.uuid for card in known} | {card.uuid: card.uuid for card in known}
+    return tuple(names.get(word, word) for word in map(str.strip, chosen.split(",")) if word and word != "-1")
+
+
+def check_released(pids: Iterable[int], patience: float = 10.0) -> None:
+    """Waits until ended processes hold no card memory any more. Raises LorewrightError when they still do."""
+    wanted = set(pids)
+    deadline = time.monotonic() + patience
+    while held := {pid: size for pid, size in holders().items() if pid in wanted}:
+        if time.monotonic() > deadline:
+            said = ", ".join(f"pid {pid} with {size} MiB" for pid, size in held.items())
+            raise LorewrightError(f"the card's memory is still held by {said}", remedy="look at it with nvidia-smi; kill -9 ends it")
+        time.sleep(0.3)
+
+
+def stop_and_release(record: Path) -> bool:
+    """Ends a service with all it started, and sees that its port and its card memory are free. True when there was something.
+
+    Raises LorewrightError when one of them stays held.
+    """
+    facts = read_json(record)
+    pids = members(facts) if facts else []
+    ran = services.stop_service(record)
+    if ran:
+        check_released(pids)
+    return ran
