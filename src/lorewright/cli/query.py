@@ -17,7 +17,7 @@ def configure(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
     verb.add_argument("question", help="what to ask")
     verb.add_argument("--max-tokens", type=int, default=400, help="longest answer, in tokens (default: %(default)s)")
-    verb.add_argument("--temperature", type=float, default=0.7, help="0 is the likeliest words, 1 is free (default: %(default)s)")
+    verb.add_argument("--temperature", type=float, help="0 is the likeliest words, 1 is free (default: the model's own)")
     verb.add_argument("--no-lore", action="store_true", help="ask without retrieving anything")
 
 
@@ -25,7 +25,8 @@ def main(given: argparse.Namespace) -> int:
     recipe = recipe_of(given)
     if not recipe.rag:
         raise LorewrightError("the recipe has no lore", where=given.recipe, remedy="add a rag: section with its sources")
-    options: dict[str, Any] = {"max_tokens": given.max_tokens, "temperature": given.temperature}
+    options: dict[str, Any] = {"max_tokens": given.max_tokens}
+    options |= {} if given.temperature is None else {"temperature": given.temperature}
     if given.no_lore:
         options["lore"] = False
     asyncio.run(_ask(f"{base_url(recipe.rag.host, recipe.rag.port)}/v1", recipe.name, given.question, options))

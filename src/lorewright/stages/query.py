@@ -23,7 +23,7 @@ def query(step: Step, run: Run) -> Facts:
         for number, question in enumerate(run.recipe.questions):
             bar(number, len(run.recipe.questions), question[:50])
             begun = time.monotonic()
-            answer = asyncio.run(ask(url, run.recipe.name, question, max_tokens=160, temperature=0.7, seed=1))
+            answer = asyncio.run(ask(url, run.recipe.name, question, max_tokens=120, seed=1))
             answers.append({"question": question} | asdict(answer) | {"seconds": round(time.monotonic() - begun, 2)})
     write_json(run.work / "answers.json", answers)
     return {"questions": len(answers), "said": f"{len(answers)} answered through {url}"}
