@@ -185,7 +185,7 @@ def test_history_is_never_cut_silently(upstream: UpstreamServer, proxy: httpx.Cl
     answer = proxy.post(CHAT, json=REQUEST | {"messages": HISTORY, "max_tokens": 50})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, "context_length_exceeded")
-    assert "1600 tokens without any lore and asks for 50 more; the model's context is 1000" in error["message"]
+    assert "1600 tokens without any lore; the model's context is 1000, the answer included" in error["message"]
     assert "rag.overflow: drop_oldest" in error["message"]
     assert upstream.bodies() == []
 
@@ -209,12 +209,27 @@ def test_the_recipe_may_have_the_oldest_turns_left_out(upstream: UpstreamServer,
 
 
 def test_what_is_too_long_by_itself_is_refused_under_either_rule(upstream: UpstreamServer, index: Index) -> None:
-    upstream.replies["/tokenize"] = counting(50, 300)
+    upstream.replies["/tokenize"] = counting(50, 90)
     with running_proxy(upstream.address, index, overflow="drop_oldest") as port:
         for path, body in ((CHAT, REQUEST | {"messages": HISTORY}), (TEXT, PROMPT)):
             answer = httpx.post(f"http://127.0.0.1:{port}{path}", json=body | {"max_tokens": 290})
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
             assert "drop_oldest" not in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("lore", ["on", "off"])
+def test_an_answer_longer_than_the_room_is_the_model_servers_to_cut(upstream: UpstreamServer, proxy: httpx.Client, lore: str) -> None:
+    """vLLM takes max_tokens as the most; a client that always asks for 8,192 gets what there is room for."""
+    upstream.replies["/tokenize"] = counting(50, 300)
+    answer = proxy.post(CHAT, json=REQUEST | {"max_tokens": 290, "lore": lore})
+    assert (answer.status_code, upstream.bodies()[0]["max_tokens"]) == (200, 290)
+
+
+def test_a_prompt_that_comes_back_is_the_clients_own(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    proxy.post(TEXT, json=PROMPT | {"echo": True})
+    proxy.post(TEXT, json=PROMPT | {"echo": True, "lore": "on"})
+    alone, with_lore = (body["prompt"] for body in upstream.bodies(TEXT))
+    assert alone == PROMPT["prompt"] != with_lore
 
 
 def test_position_and_introduction_are_the_recipes(upstream: UpstreamServer, index: Index) -> None:

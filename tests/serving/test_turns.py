@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -82,10 +81,10 @@ def test_stopping_waits_until_the_card_is_free(cards: Path, tmp_path: Path) -> N
         facts={"name": "web", "host": "127.0.0.1", "port": free_port(), "fingerprint": "f"},
     )  # fmt: skip
     (cards / "apps").write_text(f"{facts['pid']}, 70000\n")
-    threading.Timer(0.6, lambda: (cards / "apps").write_text("")).start()
-    begun = time.monotonic()
+    free = threading.Timer(0.6, lambda: (cards / "apps").write_text(""))
+    free.start()
     assert gpu.stop_and_release(record)
-    assert time.monotonic() - begun > 0.5
+    assert (cards / "apps").read_text() == "", "not before the memory was free"
     assert not gpu.stop_and_release(record)
 
 
@@ -127,23 +126,28 @@ def test_refuse_names_the_holder_and_what_to_do(served: Run, make_recipe, on_car
 
 
 def test_a_server_waits_until_a_training_has_ended(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
-    code = "import sys, time; from lorewright.locks import hold_card; lock = hold_card('GPU-aaaa', {'said': 'training of other', 'record': ''}, alone=True); print('held', flush=True); time.sleep(0.8)"
+    code = "import sys, time; from lorewright.locks import hold_card; lock = hold_card('GPU-aaaa', {'said': 'training of other', 'record': ''}, alone=True); print('held', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert other.stdout and other.stdout.readline() == b"held\n"
-    begun = time.monotonic()
+    assert other.stdin and other.stdout and other.stdout.readline() == b"held\n"
+    told = threading.Timer(0.6, other.stdin.close)
+    told.start()
     with turns.cards(("GPU-aaaa",), turns.Asker("serve of voice", Path("voice.json")), on_cards(make_recipe())) as handles:
         assert len(handles) == 1
-    assert time.monotonic() - begun > 0.5
-    other.communicate()
+        assert other.stdin.closed, "not before the training was told to end"
+    other.wait(30)
+    other.stdout.close()
 
 
 def test_a_server_that_is_to_refuse_names_the_training(make_recipe, on_cards: RunOf) -> None:  # type: ignore[no-untyped-def]
-    run = on_cards(make_recipe(), "serve.when_training=refuse")
+    run = on_cards(make_recipe("voice", axolotl=None, data=None), "serve.when_training=refuse")
     lock = hold_card("GPU-aaaa", TRAINING, alone=True)
     with pytest.raises(LorewrightError, match=rf"the card is held by training of other \(pid {os.getpid()}\)"):
-        execute(on_cards(make_recipe("voice", axolotl=None, data=None), "serve.when_training=refuse"), Choice(services=("serve",)))
+        execute(run, Choice(services=("serve",)))
     assert lock and not services.running(record_of(run))
     lock.close()
 

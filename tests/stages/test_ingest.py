@@ -167,7 +167,7 @@ def test_a_large_unchanged_tree_is_seen_as_such_at_once(
     capfd.readouterr()
     begun = time.monotonic()
     execute(run_of(file), ONLY)
-    assert time.monotonic() - begun < 2.0, "a tenth of the files in the whole of the time: machines are shared"
+    assert time.monotonic() - begun < 10.0, "a tenth of the files; benchmarks/retrieval_speed.py says how fast it is"
     assert "unchanged, skipped" in capfd.readouterr().err
 
 

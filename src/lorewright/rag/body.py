@@ -14,6 +14,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.lore_control import LoreControl, read_control
 from lorewright.recipe.model import Limits
 
+SHOW_PROMPT = ("echo", "prompt_logprobs")  # they give the prompt back: it is then the client's own, unless lore is asked for by name
 LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
@@ -55,7 +56,8 @@ def read_body(raw: bytes, rules: Rules) -> Body:
     values = _parsed(raw)
     if deeper_than(values, rules.limits.depth):
         raise ApiError(400, f"the request is nested deeper than {rules.limits.depth} levels; the recipe's rag.limits.depth sets this")
-    lore = read_control(values["lore"]) if "lore" in values else LoreControl()
+    shown = any(values.get(name) not in (None, False) for name in SHOW_PROMPT)
+    lore = read_control(values["lore"]) if "lore" in values else LoreControl(wanted=not shown)
     raw = b"" if "lore" in values else raw
     values.pop("lore", None)
     _check_names(values, rules)

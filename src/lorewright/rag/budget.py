@@ -18,14 +18,14 @@ ANSWER_TOKENS = 256  # room that lore leaves for an answer whose length the requ
 
 @dataclass(frozen=True)
 class Room:
-    """What the recipe says. budget: tokens, or below 1 a share of the context. overflow: error or drop_oldest."""
+    """What the recipe says. budget: tokens, or up to 1 a share of the context. overflow: error or drop_oldest."""
 
     style: Style
     budget: float
     overflow: str
 
     def tokens(self, longest: int) -> int:
-        return int(self.budget * longest) if self.budget < 1 else int(self.budget)
+        return int(self.budget * longest) if self.budget <= 1 else int(self.budget)
 
 
 @dataclass
@@ -42,7 +42,8 @@ async def fit(counter: TokenCounter, asked: Asked, hits: Sequence[Hit], room: Ro
     """The hits for which prompt and answer fit the context, counted by the model server's own tokenizer; and the others.
 
     hits: best first. A server that does not count is not asked twice, and gets them all.
-    Raises ApiError 400 when prompt and answer are too long without any passage, and the recipe's rule does not help.
+    Raises ApiError 400 when the prompt is too long without any passage, and the recipe's rule does not help. An answer is only as
+    long as there is room: the model server cuts max_tokens down to it, so that alone is no reason to refuse.
     """
     fitted = Fitted(asked, list(hits))
     if not hits and room.overflow == "error":
@@ -54,7 +55,7 @@ async def fit(counter: TokenCounter, asked: Asked, hits: Sequence[Hit], room: Ro
     fitted.tokens = await counter.passages(asked.model, texts, headers)
     _keep_budget(fitted, room.tokens(count.longest))
     count = await _keep_context(counter, fitted, room, headers, count)
-    if not fitted.hits and _over(count, asked.answer_tokens or 1) > 0:
+    if not fitted.hits and _over(count, 1) > 0:
         await _too_long(counter, fitted, room, headers, count)
     return fitted
 
@@ -92,19 +93,18 @@ async def _keep_context(counter: TokenCounter, fitted: Fitted, room: Room, heade
 
 async def _too_long(counter: TokenCounter, fitted: Fitted, room: Room, headers: Sequence[Header], count: Count) -> None:
     """Leaves out the fewest of the oldest turns that make room, or raises."""
-    answer = fitted.asked.answer_tokens or 1
     whole = fitted.asked
     if room.overflow == "error" or not whole.turns:
-        raise _refusal(count, answer, room)
+        raise _refusal(count, room)
     fewest, most = 1, whole.turns
     shortest = whole.without_oldest(most)
     last = await counter.prompt(shortest.tokenize_body([], room.style), headers) or Count(0, count.longest)
-    if _over(last, answer) > 0:
-        raise _refusal(last, answer, room)
+    if _over(last, 1) > 0:
+        raise _refusal(last, room)
     while fewest < most:
         middle = (fewest + most) // 2
         tried = await counter.prompt(whole.without_oldest(middle).tokenize_body([], room.style), headers) or Count(0, count.longest)
-        fewest, most = (middle + 1, most) if _over(tried, answer) > 0 else (fewest, middle)
+        fewest, most = (middle + 1, most) if _over(tried, 1) > 0 else (fewest, middle)
     fitted.asked = whole.without_oldest(most)
 
 
@@ -117,7 +117,7 @@ def _over(count: Count, answer: int) -> int:
     return count.tokens + answer - count.longest
 
 
-def _refusal(count: Count, answer: int, room: Room) -> ApiError:
-    said = f"the prompt has {count.tokens} tokens without any lore and asks for {answer} more; the model's context is {count.longest}"
-    what = "shorten the prompt or max_tokens" if room.overflow == "drop_oldest" else "shorten it, or set rag.overflow: drop_oldest"
+def _refusal(count: Count, room: Room) -> ApiError:
+    said = f"the prompt has {count.tokens} tokens without any lore; the model's context is {count.longest}, the answer included"
+    what = "shorten the prompt" if room.overflow == "drop_oldest" else "shorten it, or set rag.overflow: drop_oldest"
     return ApiError(400, f"{said}; {what}", code="context_length_exceeded")

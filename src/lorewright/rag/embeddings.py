@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from aiohttp import ClientResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -21,7 +22,7 @@ from lorewright.rag.hangup import while_connected
 from lorewright.rag.history import Query
 from lorewright.rag.proxy import LoreEmbedder, Proxy
 from lorewright.rag.relay import relay
-from lorewright.rag.upstream import Header, request_headers
+from lorewright.rag.upstream import FAILURES, Header, Upstream, api_error, request_headers
 from lorewright.rag.words import count_words
 
 PATH = "/v1/embeddings"
@@ -57,12 +58,20 @@ class Embeddings:
         """False where the model server has no such route, as when its model writes; and we can answer instead."""
         content = body.raw or json.dumps(body.values).encode()
         async with self.proxy.upstream.answer("POST", PATH, headers, content) as answer:
-            unrouted = answer.status in (404, 405, 501) and b'"error"' not in await answer.read()
+            unrouted = answer.status in (404, 405, 501) and b'"error"' not in await _whole(answer, self.proxy.upstream)
             if unrouted and self.proxy.embedder:
                 return False
             await relay(answer, send, (), query.first_byte)
             query.status = answer.status
             return True
+
+
+async def _whole(answer: ClientResponse, upstream: Upstream) -> bytes:
+    """Raises ApiError 502 or 504 when it breaks off."""
+    try:
+        return await answer.read()
+    except FAILURES as problem:
+        raise api_error(problem, upstream.base) from None
 
 
 def is_own(model: Any, embedder: LoreEmbedder | None) -> bool:

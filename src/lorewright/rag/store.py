@@ -28,7 +28,7 @@ from lorewright.rag.embed import Vectors
 COLLECTION = "lore"
 STAMP = "stamp.json"
 BATCH = 4096  # rows given to Chroma at once; it takes no more than 5,461
-AGAIN = "ingest the lore again"
+AGAIN = "ingest the lore again: ./lorewright ingest RECIPE --force"
 EVERYTHING = Filter()
 WIDER = 4  # times as many passages are looked at before a filter is left to Chroma
 # How many candidates a search keeps. With Chroma's 100 the nearest of 15,000 sentences was missed in a fifth of the questions; with
@@ -89,9 +89,12 @@ class Index:
     def vectors_of(self, key: str) -> tuple[list[str], Vectors]:
         """What is embedded of a file: (texts, float32 (texts, dimension))."""
         texts, owners = searchable(self.catalogue.file(key))
-        found = self.collection.get(ids=row_names(key, owners), include=["embeddings"])
-        place = dict(zip(found["ids"], found["embeddings"], strict=True))
-        return texts, np.asarray([place[row] for row in row_names(key, owners)], dtype=np.float32)
+        rows = row_names(key, owners)
+        place: dict[str, Any] = {}
+        for few in _batches(len(rows)):
+            found = self.collection.get(ids=rows[few], include=["embeddings"])
+            place |= dict(zip(found["ids"], found["embeddings"], strict=True))
+        return texts, np.asarray([place[row] for row in rows], dtype=np.float32)
 
     def _allowed(self, vector: Vectors, wanted: int, only: Filter) -> dict[str, float]:
         """As _nearest, of the passages that the filter lets through.

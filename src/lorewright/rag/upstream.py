@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,6 +29,7 @@ HOP_BY_HOP = {
 # Ours to set: the address, the length of what we send, and no compression, since whole events are told apart in the stream.
 NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"accept-encoding", b"expect"}
 LARGE = 1 << 19  # bytes; written in pieces, since one long write would hold up every stream
+CLOSED_MEANWHILE = 0.3  # seconds in which a closed connection shows itself
 KEPT = 3.0  # seconds an idle connection is kept: less than vLLM's five
 COUNTING = 10.0  # seconds for a count of tokens
 LOOKING = 2.0  # seconds for a look whether upstream is there
@@ -79,7 +81,8 @@ class Upstream:
             response.close()
 
     async def _asked(self, method: str, path: str, headers: list[tuple[str, str]], content: bytes | None) -> aiohttp.ClientResponse:
-        """Every used connection may turn out to be closed, so there are as many tries as it takes to get a new one."""
+        """Every used connection may turn out to be closed just then: the next, until one is new. What took longer was worked on."""
+        begun = time.monotonic()
         while True:
             noted = {"used": False}
             try:
@@ -88,7 +91,7 @@ class Upstream:
                     method, self.base + path, headers=headers, data=data, allow_redirects=False, trace_request_ctx=noted
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if not noted["used"]:
+                if not noted["used"] or time.monotonic() - begun > CLOSED_MEANWHILE:
                     raise
 
     async def tokenize(self, body: Mapping[str, Any], headers: Iterable[Header]) -> Any:
