@@ -35,6 +35,18 @@ class Body:
     values: Mapping[str, Any]
     lore: LoreControl
 
+    @property
+    def model(self) -> Any:
+        return self.values.get("model")
+
+    @property
+    def streamed(self) -> bool:
+        return bool(self.values.get("stream"))
+
+    def written(self, changes: Mapping[str, Any]) -> bytes:
+        """The body to forward: byte for byte what came where nothing has changed."""
+        return self.raw if self.raw and not changes else json.dumps({**self.values, **changes}).encode()
+
 
 async def receive_body(request: Request, limits: Limits) -> bytes:
     """Raises ApiError 413 as soon as it is known to be too long, and ClientDisconnect."""
