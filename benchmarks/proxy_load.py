@@ -259,7 +259,8 @@ def main() -> int:
             print(*second, sep="\n", flush=True)
     where = f"{os.cpu_count()} cores of an {cpu()} (shared by client, proxy and model server), Python {platform.python_version()}"
     head = f"{time.strftime('%Y-%m-%d')}, {where}."
-    made = "The model server is `benchmarks/scripted_model.py`, so only the proxy is measured. Made by `python benchmarks/proxy_load.py`."
+    made = "The model server is `benchmarks/scripted_model.py`, so only the proxy is measured; each proxy is one process. "
+    made += "Made by `python benchmarks/proxy_load.py`."
     given.output.write_text("\n".join(["# The proxy under load", "", head, made, "", *first, *second]))
     print(*(f"missed: {one}" for one in missed + missed_too), sep="\n")
     return 1 if missed or missed_too else 0

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -185,3 +186,18 @@ def test_an_index_of_another_model_is_refused(recipe: Path, monkeypatch: pytest.
 def test_what_stops_a_benchmark_is_no_traceback(index: Index) -> None:
     with pytest.raises(LorewrightError):
         retrieval.read(load(Path(__file__).parents[2] / "configs" / "starter.yaml"), Path("none.yaml"))
+
+
+@pytest.mark.real
+@pytest.mark.req("F7")
+def test_the_door_asks_lore_with_the_real_embedder(
+    make_recipe: Callable[..., Path], tmp_path: Path, lorewright: Callable[..., CompletedProcess[str]]
+) -> None:
+    file = make_recipe(rag={"sources": ["lore"], "collection": "bees"})
+    (tmp_path / "lore" / "anna.md").write_text(LORE)
+    (tmp_path / "lore" / "bo.md").write_text("# Bo\n\nBo mends nets all day and is afraid of thunder.")
+    asked = '{ask: "Who fears a storm?", source: bo.md}, {ask: "Where does she keep the beehives?", heading: Her hives}'
+    (tmp_path / "mine.yaml").write_text(f"paraphrased: [{asked}]\nunmatched: [How do I renew my passport?]")
+    words = ["bench", "retrieval", str(file), "--suite", str(tmp_path / "mine.yaml"), "--json", "--set", "rag.max_distance=0.7"]
+    facts = json.loads(lorewright(*words).stdout)
+    assert (facts["recall"], facts["false_injections"]) == (1, 0), facts
