@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-from proxy_load import Streams, report_latency, report_streams, streams
-
+from benchmarks.proxy_load import Streams, report_latency, report_streams, streams
 from tests.rag.test_upstream import socket_server
 
 EVENTS = [b'data: {"number":%d,"sent":%d.5}\n\n' % (number, number) for number in range(40)]

@@ -92,6 +92,13 @@ def test_the_best_threshold_is_told_with_a_warning(index: Index) -> None:
     assert "What went wrong" not in report("r", "mine.yaml", index.stamp, everything).markdown
 
 
+def test_of_equally_good_thresholds_the_nearest_is_told() -> None:
+    tried = {0.2: [True, True, False], 0.4: [True, True, False], 0.5: [True, False, False], 0.9: [True, True, False]}
+    measured = Measured(Search(max_distance=0.5), [], tried)
+    assert measured.best() == (0.4, 2)
+    assert [measured.helped_by(number) for number in range(3)] == [0.5, 0.4, None]
+
+
 def test_every_setting_of_a_search_comes_from_the_recipe(make_recipe: Callable[..., Path]) -> None:
     told = {"top_k": 7, "max_distance": 0.9, "lexical": False, "per_source": 3, "neighbours": 1}
     rag = load(make_recipe(rag={"sources": ["lore"], **told})).rag
