@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, cast
 
 from lorewright.benchmarks.report import Report
 from lorewright.benchmarks.retrieval_report import report
@@ -73,31 +74,26 @@ def search_of(rag: Rag) -> Search:
     return Search(**{name: getattr(rag, name) for name in names})
 
 
-@dataclass(frozen=True)
 class Remembering:
-    """An embedder that embeds each question once, however often it is looked for."""
+    """An embedder that embeds each question once, however often it is looked for; all else is the embedder's own."""
 
-    embedder: TextEmbedder
-    known: dict[str, Vectors] = field(default_factory=dict)
+    def __init__(self, embedder: TextEmbedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Vectors] = {}
 
-    @property
-    def name(self) -> str:
-        return self.embedder.name
-
-    @property
-    def dimension(self) -> int:
-        return self.embedder.dimension
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)
 
     def query(self, text: str) -> Vectors:
-        if text not in self.known:
-            self.known[text] = self.embedder.query(text)
-        return self.known[text]
+        if text not in self._known:
+            self._known[text] = self._embedder.query(text)
+        return self._known[text]
 
 
 def measure(index: Index, embedder: TextEmbedder, questions: Sequence[Question], search: Search, bar: Bar) -> Measured:
     """Each question's answer, and which of them would be right with other thresholds."""
     embedder.query("warm up")  # the first query is ten times slower
-    remembering = Remembering(embedder)
+    remembering = cast(TextEmbedder, Remembering(embedder))
     every = index.catalogue.every()
     answers = []
     for number, question in enumerate(questions):
@@ -114,7 +110,7 @@ def measure(index: Index, embedder: TextEmbedder, questions: Sequence[Question],
     return Measured(search, answers, tried)
 
 
-def _answer(index: Index, embedder: TextEmbedder, remembering: Remembering, question: Question, search: Search, known: int) -> Answer:
+def _answer(index: Index, embedder: TextEmbedder, remembering: TextEmbedder, question: Question, search: Search, known: int) -> Answer:
     text = _searched(question)
     found = retrieve(index, embedder, text, search)
     wide = replace(search, top_k=max(LOOKED_AT, search.top_k), max_distance=FARTHEST, neighbours=0, rerank=None)
