@@ -121,7 +121,7 @@ unmatched: [How do vaccines work?]
 @pytest.fixture
 def recipe(make_recipe: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (retrieval, stage):
-        monkeypatch.setattr(module, "load_embedder", lambda name: WordEmbedder())
+        monkeypatch.setattr(module, "load_embedder", lambda name, *more: WordEmbedder())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOREWRIGHT_RUNS", str(tmp_path / "runs"))
     (tmp_path / "mine.yaml").write_text(SUITE)
@@ -185,7 +185,7 @@ def test_an_index_of_another_model_is_refused(recipe: Path, monkeypatch: pytest.
     class Other(WordEmbedder):
         name = "others"
 
-    monkeypatch.setattr(retrieval, "load_embedder", lambda name: Other())
+    monkeypatch.setattr(retrieval, "load_embedder", lambda name, *more: Other())
     assert main(["bench", "retrieval", str(recipe), "--suite", "mine.yaml"]) == 1
     assert "the lore index was made with words" in capsys.readouterr().err
 

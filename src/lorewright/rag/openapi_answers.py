@@ -12,10 +12,9 @@ WHOLE: Schema = {"type": "integer", "minimum": 0}
 MILLISECONDS: Schema = {"type": ["number", "null"], "minimum": 0}
 
 
-def whole(properties: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object that has all of these properties, may have the optional ones, and no others."""
-    every = {**properties, **(optional or {})}
-    return {"type": "object", "required": list(properties), "additionalProperties": False, "properties": every}
+def whole(properties: Mapping[str, Schema]) -> Schema:
+    """An object that has all of these properties and no others."""
+    return {"type": "object", "required": list(properties), "additionalProperties": False, "properties": dict(properties)}
 
 
 def _listed(items: Schema) -> Schema:
