@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +12,8 @@ from lorewright.benchmarks.report import Report, columns, milliseconds, pipes
 from lorewright.benchmarks.scoring import Answer, Measured, false_injections, place_of, recall, reciprocal_rank
 from lorewright.rag.store import Hit
 
+Failed = Sequence[tuple[int, Answer]]  # by the question's number
+WIDTH = 110  # of a line on a terminal
 INSTEAD = 3  # passages shown of what was found in place of the right one
 SHOWN = 20  # failed questions on a terminal; the report has all
 WORDS = "say it in the question's words, in the passage or in its file's tags"
@@ -21,27 +24,35 @@ FLATTERS = "It was chosen by these same questions, so it flatters: keep some que
 def report(recipe: str, suite: str, stamp: Mapping[str, Any], measured: Measured) -> Report:
     """stamp: of the index."""
     facts = _facts(recipe, suite, stamp, measured)
-    search = measured.search
-    head = (
-        f"{recipe}: {len(measured.answers)} questions of {suite}, {stamp['chunks']} passages, {stamp['embedding_model']}, "
-        f"rag.max_distance {search.max_distance:g}, rag.top_k {search.top_k}"
-    )
     failed = [(number, answer) for number, answer in enumerate(measured.answers) if not answer.right]
-    advice = _advice(measured)
-    text = ["", head, "", *columns(_rows(facts, search.top_k)), "", *([LEGEND, ""] if failed else [])]
+    return Report(facts, _text(facts, measured, failed), _markdown(facts, measured, failed))
+
+
+def _head(facts: Mapping[str, Any]) -> tuple[str, str]:
+    index, search = facts["index"], facts["search"]
+    how = (
+        f"{index['chunks']} passages, {index['embedding_model']}, rag.max_distance {search['max_distance']:g}, rag.top_k {search['top_k']}"
+    )
+    return f"{facts['recipe']}: {facts['count']} questions of {facts['suite']}", how
+
+
+def _text(facts: Mapping[str, Any], measured: Measured, failed: Failed) -> str:
+    """For a terminal."""
+    lines = ["", *_head(facts), "", *columns(_rows(facts)), "", *([LEGEND, ""] if failed else [])]
     for number, answer in failed[:SHOWN]:
-        text += [*_shown(answer, suite, remedy(measured, number)), ""]
-    text += [f"and {len(failed) - SHOWN} more in the report", ""] if len(failed) > SHOWN else []
-    kept = [f"# Retrieval: {recipe}", "", f"{facts['time']}. {head}.", "", *pipes(_rows(facts, search.top_k)), ""]
+        lines += [*_shown(answer, facts["suite"], remedy(measured, number)), ""]
+    lines += [f"and {len(failed) - SHOWN} more in the report", ""] if len(failed) > SHOWN else []
+    return "\n".join([*lines, *textwrap.wrap(_advice(measured), WIDTH)]).rstrip()
+
+
+def _markdown(facts: Mapping[str, Any], measured: Measured, failed: Failed) -> str:
+    """To keep."""
+    lines = [f"# Retrieval: {facts['recipe']}", "", f"{facts['time']}. {'; '.join(_head(facts))}.", "", *pipes(_rows(facts)), ""]
     if failed:
-        kept += [
-            "## What went wrong",
-            "",
-            *pipes([("question", "to be found", "found", "what may help"), *_failures(measured, failed)]),
-            "",
-        ]
-    lines = [advice, ""] if advice else []
-    return Report(facts, "\n".join([*text, *lines]).rstrip(), "\n".join([*kept, *lines]))
+        table = [("question", "to be found", "found", "what may help"), *_failures(measured, failed)]
+        lines += ["## What went wrong", "", *pipes(table), ""]
+    advice = _advice(measured)
+    return "\n".join([*lines, *([advice, ""] if advice else [])])
 
 
 def _facts(recipe: str, suite: str, stamp: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
@@ -82,9 +93,11 @@ def _question(measured: Measured, number: int) -> dict[str, Any]:
     return asked | known | ({} if answer.right else {"remedy": remedy(measured, number)})
 
 
-def _rows(facts: Mapping[str, Any], top_k: int) -> list[tuple[str, ...]]:
+def _rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The table. A kind either wants passages or wants none."""
-    rows: list[tuple[str, ...]] = [("kind", "questions", f"recall@{top_k}", "MRR", "false injections", "p50 ms", "p95 ms")]
+    rows: list[tuple[str, ...]] = [
+        ("kind", "questions", f"recall@{facts['search']['top_k']}", "MRR", "false injections", "p50 ms", "p95 ms")
+    ]
     kinds = [*facts["kinds"].items(), ("all", facts)] if len(facts["kinds"]) > 1 else facts["kinds"].items()
     for kind, one in kinds:
         wrong = f"{one['false_injections']} of {one['unmatched']}" if one["unmatched"] else ""
@@ -100,11 +113,16 @@ def _share(value: float | None) -> str:
 def _shown(answer: Answer, suite: str, help_: str) -> Iterator[str]:
     question = answer.question
     yield f"{'not found' if not question.unmatched else 'found lore'}   {question.ask}   ({suite.rpartition('/')[2]}:{question.line})"
-    yield f"  wanted    {question.wanted}"
+    yield from _beside("wanted", question.wanted)
     hits = [f"{hit.distance:.3f} {hit.score:.4f}  {_place(hit)}" for hit in answer.found.hits[:INSTEAD]] or [_nothing(answer)]
     for number, line in enumerate(hits):
         yield f"  {'found' if not number else '':<8}  {line}"
-    yield f"  help      {help_}"
+    yield from _beside("help", help_)
+
+
+def _beside(name: str, text: str) -> list[str]:
+    """A word, and beside it a text that may need several lines."""
+    return textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<10}", subsequent_indent=" " * 12)
 
 
 def _nothing(answer: Answer) -> str:
@@ -113,7 +131,7 @@ def _nothing(answer: Answer) -> str:
     return f"nothing; the nearest was {near.distance:.3f}  {_place(near)}" if near else "nothing"
 
 
-def _failures(measured: Measured, failed: Sequence[tuple[int, Answer]]) -> Iterator[tuple[str, ...]]:
+def _failures(measured: Measured, failed: Failed) -> Iterator[tuple[str, ...]]:
     for number, answer in failed:
         found = "<br>".join(f"{hit.distance:.3f} {_place(hit)}" for hit in answer.found.hits[:INSTEAD]) or _nothing(answer)
         yield answer.question.ask, answer.question.wanted, found, remedy(measured, number)
