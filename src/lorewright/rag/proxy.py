@@ -42,7 +42,7 @@ class Proxy:
         text = asked.search_text
         if not (self.index and self.embedder and text):
             return Retrieval()
-        return retrieve(self.index, self.embedder, text, replace(self.settings.search, **asked.lore.changes()))
+        return retrieve(self.index, self.embedder, text, replace(self.settings.search, **asked.given.lore.changes()))
 
 
 def make_proxy(settings: ProxySettings, index: Index | None, embedder: LoreEmbedder | None) -> Proxy:
