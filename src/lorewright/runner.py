@@ -16,6 +16,7 @@ from lorewright.locks import collection_alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
+from lorewright.rag.prune import prune
 from lorewright.serving import turns
 from lorewright.stages import Launch, Run, launch_service, make_artifact
 
@@ -121,9 +122,10 @@ class _Runner:
 
     def _fingerprint(self, step: Step) -> str:
         if step.name not in self.prints:
+            needs = {need: self.digests[need] for need in step.needs if need not in step.takes_up}
             parts: dict[str, Any] = {
                 "stage": step.name, "version": step.version, "part": step.part, "environment": envs.locate(step.environment).key,
-                "inputs": self.hashes.inputs(step.texts, step.files), "needs": {need: self.digests[need] for need in step.needs},
+                "inputs": self.hashes.inputs(step.texts, step.files), "needs": needs,
             }  # fmt: skip
             self.prints[step.name] = digest(parts)
         if step.kind == "service":
@@ -171,6 +173,8 @@ class _Runner:
                 self._take(step, folder, read_json(folder / RECORD))
             else:
                 self._work(step, fingerprint, folder)
+                if step.collection:
+                    prune(self.run.paths, folder.parent)
 
     def _work(self, step: Step, fingerprint: str, folder: Path) -> None:
         partial = self.run.paths.partial(step, fingerprint)

@@ -15,6 +15,7 @@ from lorewright.rag.chunk import Cut
 from lorewright.rag.embed import load_embedder
 from lorewright.rag.ingest import Order, earlier_index, make_index
 from lorewright.rag.lore_files import READING, lore_files
+from lorewright.rag.prune import OWNER
 from lorewright.recipe import Rag
 from lorewright.stages.run import Facts, Run
 
@@ -30,6 +31,7 @@ def ingest(step: Step, run: Run) -> Facts:
     done = None if run.fresh else read_json(run.work / FACTS)
     if done:  # only the last rename was missing
         return dict(done)
+    write_json(run.work / OWNER, {"recipe": run.recipe.name})
     hashes = Hashes.open(run.paths.hashes)
     kind = _kind(rag, digest(hashes.inputs((), step.files)))
     others = [] if run.fresh else [folder for folder in run.work.parent.iterdir() if folder != run.work]
@@ -49,8 +51,14 @@ def ingest(step: Step, run: Run) -> Facts:
         "said": f"{files} lore files -> {made.chunks} passages in {len(made.categories)} categories{changed}",
     }  # fmt: skip
     write_json(run.work / FACTS, facts)
-    order.journal.unlink(missing_ok=True)
+    for journal in _journals(run):
+        journal.unlink()
     return facts
+
+
+def _journals(run: Run) -> list[Path]:
+    """The recipe's vectors that are in no index yet, of any embedding model. Each recipe has its own: another's may be needed still."""
+    return list(run.work.parent.glob(f"{run.recipe.name}.*.vectors"))
 
 
 def _kind(rag: Rag, model: str) -> dict[str, Any]:
@@ -64,7 +72,8 @@ def _order(rag: Rag, kind: Mapping[str, Any], run: Run, hashes: Hashes) -> tuple
     """(what is to be made, the files that cannot be opened with the reason)."""
     collection = run.work.parent
     files, unreadable = lore_files(rag.sources, hashes.file)
-    journal = collection / f"{digest([kind['embedding_model'], kind['embedding_files']])}.vectors"
+    model = digest([kind["embedding_model"], kind["embedding_files"]])
+    journal = collection / f"{run.recipe.name}.{model}.vectors"
     if run.fresh:
         journal.unlink(missing_ok=True)
     log = run.paths.log("ingest")
