@@ -134,7 +134,8 @@ class Hashes:
         for number, source in enumerate((*lore, *files)):
             for root, file in source_files(source):
                 if number >= len(lore) or file.suffix.lower() in LORE:
-                    found[f"{number}/{root.name}/{file.relative_to(root)}"] = self.file(file)
+                    with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                        found[f"{number}/{root.name}/{file.relative_to(root)}"] = self.file(file)
         return found
 
     def outputs(self, folder: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from .upstream_server import UpstreamServer
 
 def index(folder: Path, text: str, **stamp: Any) -> Path:
     """An index of one passage below the folder."""
-    passages = [Passage(f"Elara > Arm\n\n{text}", "characters/elara.md", "characters", "Elara", "Arm")]
+    passages = [Passage(f"Elara > Arm\n\n{text}", f"characters/{text.split()[-1]}md", "characters", "Elara", "Arm")]
     write_index(folder / "index", passages, WordEmbedder().passages([passages[0].text]), {"embedding_model": "words"} | stamp)
     return folder
 

@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lorewright import manifest
 from lorewright.cli import main
+from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json, write_json
+from lorewright.rag import ingest as ingesting
 from lorewright.rag import watch
 from lorewright.rag.retrieve import Search
 from lorewright.rag.settings import read_settings
@@ -31,7 +35,10 @@ ONLY = Choice(only=("ingest",))
 KILLED = """
 import sys, time
 from pathlib import Path
+from typing import Any
+from lorewright import manifest
 from lorewright.cli import main
+from lorewright.errors import LorewrightError
 from lorewright.stages import ingest
 from tests.rag.fakes import WordEmbedder
 
@@ -285,3 +292,45 @@ def test_the_proxy_is_told_how_to_search(make_recipe, run_of: RunOf, fake_tools:
     rag(run.plan.step("rag"), run)
     search = read_settings(run.work / "rag.json").search
     assert search == Search(7, 0.55, False, 2, 1, Rerank(str(tmp_path / "ranker"), 90, 20))
+
+
+@pytest.mark.req("F7")
+def test_an_index_never_holds_what_was_written_after_it_was_named(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+    before = (folder / "0.md").read_text()
+    read = ingesting.read_files
+
+    def read_late(*given: Any) -> Any:
+        (folder / "0.md").write_text("# Day 0\n\nA line that its writer took back.")
+        return read(*given)
+
+    monkeypatch.setattr(ingesting, "read_files", read_late)
+    with pytest.raises(LorewrightError, match="the lore has changed while it was read; run the same command again"):
+        execute(run_of(file), ONLY)
+    monkeypatch.undo()
+    monkeypatch.setattr(stage, "load_embedder", lambda name: WordEmbedder())
+    (folder / "0.md").write_text(before)
+    execute(run_of(file), ONLY)
+    index = open_index(run_of(file).paths.latest(run_of(file).plan.step("ingest")) / "index")
+    texts = [hit.passage.text for hit in index.search(WordEmbedder().query("day"), 9)]
+    index.close()
+    assert len(texts) == 3
+    assert not any("took back" in text for text in texts)
+
+
+def test_a_file_that_goes_while_it_is_listed_is_gone(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+    real = manifest.source_files
+
+    def listed(source: str) -> list[tuple[Path, Path]]:
+        found = real(source)
+        (folder / "0.md").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(manifest, "source_files", listed)
+    execute(run_of(file), ONLY)
+    assert facts(run_of(file))["files"] == 2

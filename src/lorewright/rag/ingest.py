@@ -26,7 +26,7 @@ class Order:
     """What an index is to be made of. kind: what a stamp has to say too for that index to be gone on from.
 
     load: gives the embedder when there is something to embed. journal: the file of vectors that are not in an index yet.
-    work: where extraction puts documents.
+    work: where extraction puts documents. check: called when all has been read; it may raise.
     """
 
     files: Sequence[LoreFile]
@@ -35,6 +35,7 @@ class Order:
     load: Callable[[], Embedder]
     journal: Path
     work: Work
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def make_index(folder: Path, order: Order, previous: Path | None, bar: Bar) -> M
             _save_vectors(previous, held & wanted, order)
             return make_index(folder, order, None, bar)
         read = list(read_files([lore for lore in order.files if lore.key not in held], order.cut, order.work))
+        order.check()
         usable = [one for one in read if one.passages]
         if not usable and held == gone:
             tail = tuple(f"{one.lore.file}: {one.problem}" for one in read)

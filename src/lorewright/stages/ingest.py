@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from lorewright.data.extract import Work
+from lorewright.errors import LorewrightError
 from lorewright.manifest import Hashes, digest, read_json, write_json
 from lorewright.plan import Step
 from lorewright.rag.chunk import Cut
@@ -39,6 +40,7 @@ def ingest(step: Step, run: Run) -> Facts:
     if anew:
         run.console.line(f"ingest    all lore is embedded anew: {anew}")
     order, unreadable = _order(rag, kind, run, hashes)
+    order = replace(order, check=lambda: _require_unchanged(step, run, hashes))
     with run.console.bar(step.name) as bar:
         made = make_index(run.work / INDEX, order, previous, bar)
     problems = [*unreadable, *made.problems]
@@ -54,6 +56,12 @@ def ingest(step: Step, run: Run) -> Facts:
     for journal in _journals(run):
         journal.unlink()
     return facts
+
+
+def _require_unchanged(step: Step, run: Run, hashes: Hashes) -> None:
+    """An index is found again by what the lore was when the run began: it must not hold what was written meanwhile."""
+    if hashes.inputs(step.texts, step.files) != run.inputs:
+        raise LorewrightError("the lore has changed while it was read", remedy="run the same command again")
 
 
 def _journals(run: Run) -> list[Path]:
