@@ -24,7 +24,7 @@ from chromadb.config import Settings
 from lorewright.errors import LorewrightError
 from lorewright.locks import hold_folder
 from lorewright.manifest import write_whole
-from lorewright.rag.catalogue import FILE, Catalogue, CatalogueWriter, Filter, open_catalogue
+from lorewright.rag.catalogue import FILE, Catalogue, CatalogueWriter, Filter, open_catalogue, row_names
 from lorewright.rag.chunk import CHUNKER_VERSION, Passage, searchable
 from lorewright.rag.embed import Vectors
 from lorewright.rag.stamp import AGAIN, STAMP, read_stamp
@@ -263,17 +263,6 @@ def _collection(client: Any, folder: Path, stamp: Mapping[str, Any]) -> Any:
     if count != stamp["vectors"]:
         raise LorewrightError(f"the index holds {count} vectors, its stamp says {stamp['vectors']}", where=str(folder), remedy=AGAIN)
     return collection
-
-
-def row_names(key: str, owners: Sequence[int]) -> list[str]:
-    """As the catalogue names vectors: `FILE:NUMBER`, then `FILE:NUMBER.1` …"""
-    seen: dict[int, int] = {}
-    names = []
-    for owner in owners:
-        count = seen.get(owner, 0)
-        seen[owner] = count + 1
-        names.append(f"{key}:{owner}.{count}" if count else f"{key}:{owner}")
-    return names
 
 
 def _batches(count: int) -> Iterator[slice]:
