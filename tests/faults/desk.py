@@ -70,7 +70,7 @@ class Desk:
         return dict(httpx.get(f"{self.url}/stats", timeout=30, trust_env=False).json())
 
     def require_newest_taken_up(self) -> None:
-        wait(lambda: self.stats()["index"] == str(self.newest() / "index"), 30, "the proxy has not taken up the newest index")
+        wait(lambda: self.stats()["index"] == self.newest().name, 30, "the proxy has not taken up the newest index")
 
     def own_processes(self) -> list[str]:
         """Everything that runs and was started for this test, ourselves apart."""

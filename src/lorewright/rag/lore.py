@@ -33,7 +33,7 @@ class Used:
 
 
 class Lore:
-    """index: the one that is searched now. refused: why a newer one is not; empty when there is none."""
+    """index: the one that is searched now; name: of its folder in the collection. refused: why a newer one is not, or empty."""
 
     def __init__(self, index: Index, place: Path | None = None, seen: Found | None = None) -> None:
         """place: where new ones will stand, None for an index that stays; seen: what stood there when the index was opened."""
@@ -45,6 +45,10 @@ class Lore:
     @property
     def index(self) -> Index:
         return self._now.index
+
+    @property
+    def name(self) -> str:
+        return self.index.folder.parent.name
 
     @contextmanager
     def using(self) -> Iterator[Index]:
@@ -72,7 +76,7 @@ class Lore:
         try:
             index = self._opened(found[0], embedder)
         except (LorewrightError, OSError) as problem:
-            self.refused = str(problem)
+            self.refused = problem.what if isinstance(problem, LorewrightError) else str(problem.strerror)
             log.warning("the new index is not taken up, the old one goes on: %s", problem)
         else:
             with self._lock:

@@ -80,7 +80,7 @@ def shown_stats(proxy: Proxy) -> dict[str, Any]:
         "total_queries": proxy.history.total,
         "chunks_available": proxy.index.count if proxy.index else 0,
         "collection": dict(proxy.index.stamp) if proxy.index else None,
-        "index": str(proxy.index.folder) if proxy.index else None,
+        "index": proxy.lore.name if proxy.lore else None,
         "index_refused": (proxy.lore.refused or None) if proxy.lore else None,
         "active": proxy.places.active,
         "waiting": proxy.places.waiting,
