@@ -186,3 +186,23 @@ def test_a_link_that_leads_nowhere_changes_nothing(upstream: UpstreamServer, tmp
         point(running.link, tmp_path / "lore" / "missing")
         assert running.looked()
         assert running.told() == "Her arm is of steel."
+
+
+def test_who_waits_for_the_newest_index_is_told_when_it_serves(
+    upstream: UpstreamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_look, real = threading.Event(), following.Lore.look
+
+    def look(lore: following.Lore, embedder: WordEmbedder) -> None:
+        if may_look.is_set():
+            real(lore, embedder)
+
+    monkeypatch.setattr(following.Lore, "look", look)
+    with desk(upstream, tmp_path) as running:
+        assert running.looked()
+        point(running.link, index(tmp_path / "lore" / "two", "Her arm is of glass."))
+        assert not running.looked()
+        assert running.client.get("/health").status_code == 200
+        may_look.set()
+        wait_until(running.looked)
+        assert running.told() == "Her arm is of glass."

@@ -26,6 +26,7 @@ def told(file: Path, folder: Path) -> ProxySettings:
     run = run_for(file, folder)
     launch = rag(run.plan.step("rag"), run)
     assert launch.command[-1] == str(folder / "rag.json")
+    assert launch.ready == "/health?lore=newest", "who asks after an ingest is answered from it"
     return read_settings(folder / "rag.json")
 
 
