@@ -105,7 +105,7 @@ def one_round(desk: Desk, writer: Writer, weather: Weather, draw: random.Random,
 
 
 def kill_services(desk: Desk, weather: Weather, draw: random.Random) -> None:
-    chosen = [name for name in ("serve", "rag") if draw.random() < 0.45]
+    chosen = [name for name in ("serve", "rag") if draw.random() < 0.35]
     if chosen:
         weather.storm()
     for name in chosen:
@@ -117,7 +117,7 @@ def ended(desk: Desk, ingest: subprocess.Popen[str], weather: Weather, draw: ran
     watching = "--watch" in list(map(str, ingest.args))  # type: ignore[arg-type, call-overload]
     if watching and draw.random() < 0.5:
         time.sleep(draw.uniform(0, 8))
-    if watching or draw.random() < 0.6:
+    if watching or draw.random() < 0.5:
         running = ingest.poll() is None
         ingest.kill()
         said, _ = ingest.communicate()

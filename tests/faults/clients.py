@@ -77,7 +77,7 @@ def asking(url: str, weather: Weather, model: str, clients: int, seed: int, *, r
                 if outcome != "whole" and before == weather.now() and before[1]:
                     weather.wrong.append(f"nothing was being killed, and yet: {outcome}")
                 weather.outcomes[outcome] += 1
-                weather.stop.wait(draw.uniform(0, 0.3) if outcome == "whole" else 0.2)
+                weather.stop.wait(draw.uniform(0, 0.3) if outcome == "whole" else 0.5)
 
     threads = [threading.Thread(target=one, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
