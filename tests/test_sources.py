@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,16 @@ def test_what_is_not_there_is_told(lore: Path, name: str, said: str) -> None:
     assert trouble(f"{lore}/{name}") == said
     with pytest.raises(LorewrightError, match=said):
         source_files(f"{lore}/{name}")
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.md").write_text("x")
+    real, gone = Path.rglob, ["a folder"]
+
+    def rglob(folder: Path, pattern: str) -> Iterator[Path]:
+        yield from real(folder, pattern)
+        if gone:
+            raise FileNotFoundError(gone.pop())
+
+    monkeypatch.setattr(Path, "rglob", rglob)
+    assert source_files(str(tmp_path)) == [(tmp_path, tmp_path / "a.md")]

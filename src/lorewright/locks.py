@@ -1,6 +1,6 @@
 """Who may write: one run a recipe, one ingest a collection; and who has a GPU.
 
-The locks are the system's and go with the process, however it ends.
+An index that is open is not removed. The locks are the system's and go with the process, however it ends.
 """
 
 from __future__ import annotations
@@ -57,6 +57,41 @@ def collection_alone(folder: Path) -> Iterator[None]:
     with open(folder.parent / "lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def hold_folder(folder: Path) -> int:
+    """A handle of a folder that is read from: until it is closed nobody removes the folder.
+
+    Raises BlockingIOError when it is just being removed.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:  # a file system without locks: no folder of it is removed
+        pass
+    return handle
+
+
+@contextlib.contextmanager
+def unheld(folder: Path) -> Iterator[bool]:
+    """Whether nobody holds a folder; if so, nobody can until the block ends."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 def card_folder(card: str) -> Path:

@@ -25,7 +25,8 @@ def write_whole(path: Path, text: str) -> None:
     """Writes beside, fsyncs and renames: a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(beside, "w", encoding="utf-8") as file:
+    # A file's name need not be UTF-8: its odd bytes are written as JSON writes them, and JSON reads them again.
+    with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -133,7 +134,8 @@ class Hashes:
         for number, source in enumerate((*lore, *files)):
             for root, file in source_files(source):
                 if number >= len(lore) or file.suffix.lower() in LORE:
-                    found[f"{number}/{root.name}/{file.relative_to(root)}"] = self.file(file)
+                    with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                        found[f"{number}/{root.name}/{file.relative_to(root)}"] = self.file(file)
         return found
 
     def outputs(self, folder: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Step:
     part: the values of the recipe it depends on. texts: sources whose readable files (LORE) it depends on.
     files: files, or folders whose every file it depends on. outputs: what it leaves, relative to its folder.
     collection: the lore collection it belongs to, when its folder is shared by recipes.
+    takes_up: those of its needs of which it uses a new result while it runs, so that it need not be started again.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Step:
     files: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     collection: str = ""
+    takes_up: tuple[str, ...] = ()
     version: int = 1
 
 
@@ -150,8 +152,7 @@ def _serve(recipe: Recipe) -> Step:
 
 def _ingest(recipe: Recipe) -> Step:
     assert recipe.rag
-    local = (recipe.rag.embedding_model,) if is_folder(recipe.rag.embedding_model) else ()
-    part: dict[str, Any] = {"embedding_model": None if local else recipe.rag.embedding_model}
+    local, part = _embedding(recipe)
     part |= {"chunk_words": recipe.rag.chunk_words, "chunk_overlap": recipe.rag.chunk_overlap}
     return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, local, ("index",), recipe.rag.collection, version=3)
 
@@ -160,12 +161,20 @@ def _rag(recipe: Recipe) -> Step:
     assert recipe.rag
     values = asdict(recipe.rag)
     searched = ("top_k", "max_distance", "lexical", "per_source", "neighbours", "rerank")
-    part = {"name": recipe.name} | {key: values[key] for key in (*searched, *PROXY_KEYS)}
-    return Step("rag", "service", "core", ("serve", "ingest"), part)
+    local, part = _embedding(recipe)
+    part |= {"name": recipe.name} | {key: values[key] for key in ("collection", *searched, *PROXY_KEYS)}
+    return Step("rag", "service", "core", ("serve", "ingest"), part, (), local, takes_up=("ingest",))
+
+
+def _embedding(recipe: Recipe) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """(the folder of a local embedding model, what names any other)."""
+    assert recipe.rag
+    local = (recipe.rag.embedding_model,) if is_folder(recipe.rag.embedding_model) else ()
+    return local, {"embedding_model": None if local else recipe.rag.embedding_model}
 
 
 def _query(recipe: Recipe) -> Step:
-    return Step("query", "artifact", "core", ("rag",), {"questions": recipe.questions}, outputs=("answers.json",))
+    return Step("query", "artifact", "core", ("rag", "ingest"), {"questions": recipe.questions}, outputs=("answers.json",))
 
 
 def model_part(recipe: Recipe) -> dict[str, Any]:

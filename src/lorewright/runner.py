@@ -16,6 +16,7 @@ from lorewright.locks import collection_alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
+from lorewright.rag.prune import prune
 from lorewright.serving import turns
 from lorewright.serving.gpu import stop_and_release
 from lorewright.stages import Launch, Run, launch_service, make_artifact
@@ -70,6 +71,7 @@ class _Runner:
         self.hashes = Hashes.open(run.paths.hashes)
         self.digests: dict[str, str] = {}
         self.prints: dict[str, str] = {}
+        self.inputs: dict[str, dict[str, str]] = {}
         self.started: list[Path] = []
         self.manifest = Manifest(run.paths.manifests, run.recipe.resolved, [step.name for step in run.plan.steps])
 
@@ -125,9 +127,11 @@ class _Runner:
 
     def _fingerprint(self, step: Step) -> str:
         if step.name not in self.prints:
+            self.inputs[step.name] = self.hashes.inputs(step.texts, step.files)
+            needs = {need: self.digests[need] for need in step.needs if need not in step.takes_up}
             parts: dict[str, Any] = {
                 "stage": step.name, "version": step.version, "part": step.part, "environment": envs.locate(step.environment).key,
-                "inputs": self.hashes.inputs(step.texts, step.files), "needs": {need: self.digests[need] for need in step.needs},
+                "inputs": self.inputs[step.name], "needs": needs,
             }  # fmt: skip
             self.prints[step.name] = digest(parts)
         if step.kind == "service":
@@ -175,6 +179,8 @@ class _Runner:
                 self._take(step, folder, read_json(folder / RECORD))
             else:
                 self._work(step, fingerprint, folder)
+                if step.collection:
+                    prune(self.run.paths, folder.parent)
 
     def _work(self, step: Step, fingerprint: str, folder: Path) -> None:
         partial = self.run.paths.partial(step, fingerprint)
@@ -183,7 +189,7 @@ class _Runner:
         if self.run.fresh and partial.exists():
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
-        self.run.work = partial
+        self.run.work, self.run.inputs = partial, self.inputs[step.name]
         begun = time.monotonic()
         self.manifest.step(step.name, action="running", fingerprint=fingerprint)
         facts = make_artifact(step, self.run)
@@ -199,7 +205,7 @@ class _Runner:
         env = envs.locate(step.environment)
         return {
             "stage": step.name, "version": step.version, "fingerprint": fingerprint, "digest": digest(outputs), "outputs": outputs,
-            "inputs": self.hashes.inputs(step.texts, step.files), "needs": {need: self.digests[need] for need in step.needs},
+            "inputs": self.inputs[step.name], "needs": {need: self.digests[need] for need in step.needs},
             "part": step.part, "environment": f"{env.name}-{env.key}", "lorewright": __version__, "seconds": seconds, "facts": facts,
         }  # fmt: skip
 

@@ -55,5 +55,10 @@ def trouble(source: str) -> str:
 
 
 def _visible(folder: Path) -> list[Path]:
-    files = (file for file in folder.rglob("*") if file.is_file())
+    while True:
+        try:
+            files = [file for file in folder.rglob("*") if file.is_file()]
+            break
+        except FileNotFoundError:  # a folder below it was removed just then
+            continue
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

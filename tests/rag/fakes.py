@@ -78,10 +78,10 @@ class QuickServer(uvicorn.Server):
 
 @contextmanager
 def running_proxy(
-    upstream: str, index: Index | None = None, embedder: LoreEmbedder | None = None, *, lore: bool = True, **changes: object
+    upstream: str, opened: Index | None = None, embedder: LoreEmbedder | None = None, *, lore: bool = True, **changes: object
 ) -> Iterator[int]:
     """The port of a proxy under uvicorn, in a thread. lore: whether it has an embedder."""
-    app = create_app(settings(upstream, **changes), index=index, embedder=embedder or WordEmbedder() if lore else None)
+    app = create_app(settings(upstream, **changes), index=opened, embedder=embedder or WordEmbedder() if lore else None)
     config = uvicorn.Config(app, port=0, access_log=False, log_level="error", timeout_graceful_shutdown=1, ws="none")
     server = QuickServer(config)
     thread = threading.Thread(target=server.run, daemon=True)

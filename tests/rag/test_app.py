@@ -40,7 +40,11 @@ def test_stats_show_what_was_asked_and_found(upstream: UpstreamServer, index: In
         none = {"count": 0, "p50": None, "p95": None, "p99": None}
         empty = {"recipe": "r", "total_queries": 0, "chunks_available": 3, "recent_queries": [], "active": 0, "waiting": 0}
         empty |= {"latency_ms": {"retrieval": none, "first_byte": none, "total": none}}
-        assert proxy.get("/stats").json() == empty | {"collection": dict(index.stamp)}
+        assert proxy.get("/stats").json() == empty | {
+            "collection": dict(index.stamp),
+            "index": index.folder.parent.name,
+            "index_refused": None,
+        }
         for number in range(52):
             proxy.post(CHAT, json=REQUEST | {"messages": [{"role": "user", "content": f"harbour {number}"}]})
         upstream.replies[CHAT] = Reply((EVENTS,), content_type=SSE)

@@ -26,6 +26,7 @@ def told(file: Path, folder: Path) -> ProxySettings:
     run = run_for(file, folder)
     launch = rag(run.plan.step("rag"), run)
     assert launch.command[-1] == str(folder / "rag.json")
+    assert launch.ready == "/health?lore=newest", "who asks after an ingest is answered from it"
     return read_settings(folder / "rag.json")
 
 
@@ -33,7 +34,7 @@ def told(file: Path, folder: Path) -> ProxySettings:
 def test_every_key_of_the_recipe_reaches_the_proxy(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     plain = told(make_recipe(rag={"sources": ["lore"]}), tmp_path)
     assert (plain.timeouts, plain.limits, plain.budget, plain.overflow) == (Timeouts(), Limits(), 0.5, "error")
-    assert plain.index == tmp_path / "index"
+    assert plain.index == tmp_path / "runs/small/latest/ingest/index", "a link, which the proxy follows"
     changed = {
         "budget": 300, "position": "before_last_user", "introduction": "Facts:", "overflow": "drop_oldest", "max_active": 3, "max_waiting": 4,
         "extra_fields": ["mine"], "allowed_hosts": ["writer.lan"], "cors_origins": ["http://localhost:3000"],

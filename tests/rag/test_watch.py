@@ -1,41 +1,45 @@
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lorewright.rag import watch
 from lorewright.rag.watch import changes
-
-from .fakes import wait_until
 
 
 @pytest.mark.req("F7")
-def test_changes_are_seen_once_each_when_they_are_over(tmp_path: Path) -> None:
+def test_changes_are_seen_once_each_when_they_are_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lore = tmp_path / "lore"
     lore.mkdir()
     (lore / "a.md").write_text("one")
-    seen: list[list[str]] = []
 
-    def watch() -> None:
-        for _ in changes([str(lore)], 0.1):
-            seen.append(sorted(file.name for file in lore.iterdir()) if lore.exists() else [])
-            if len(seen) == 4:
-                break
+    def write(*names: str) -> Callable[[], object]:
+        return lambda: [(lore / name).write_text("longer than before") for name in names]
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    wait_until(lambda: len(seen) == 1)
-    (lore / "picture.png").write_text("no lore")
-    (lore / "a.md").write_text("other")
-    for number in range(30):  # a copy that takes longer than a pause
-        (lore / f"b{number}.md").write_text("more")
-        threading.Event().wait(0.02)
-    wait_until(lambda: len(seen) == 2)
-    lore.rename(tmp_path / "away")
-    wait_until(lambda: len(seen) == 3)
-    (tmp_path / "away").rename(lore)
-    wait_until(lambda: len(seen) == 4)
-    thread.join(5)
-    names = ["a.md", *sorted(f"b{number}.md" for number in range(30)), "picture.png"]
+    # What happens during each pause; a copy takes longer than one of them.
+    pauses = iter(
+        [
+            lambda: None,
+            write("picture.png"),
+            write("a.md", "b0.md"),
+            write("b1.md"),
+            write("b2.md"),
+            lambda: None,
+            lambda: lore.rename(tmp_path / "away"),
+            lambda: None,
+            lambda: (tmp_path / "away").rename(lore),
+            lambda: None,
+        ]
+    )
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=lambda pause: next(pauses)()))
+    seen = []
+    for _ in changes([str(lore)], 0.1):
+        seen.append(sorted(file.name for file in lore.iterdir()) if lore.exists() else [])
+        if len(seen) == 4:
+            break
+    names = ["a.md", "b0.md", "b1.md", "b2.md", "picture.png"]
     assert seen == [["a.md"], names, [], names]
+    assert next(pauses, None) is None, "each was seen as soon as it was over"

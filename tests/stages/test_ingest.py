@@ -10,17 +10,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lorewright import manifest
 from lorewright.cli import main
-from lorewright.manifest import read_json
+from lorewright.errors import LorewrightError
+from lorewright.manifest import read_json, write_json
+from lorewright.rag import ingest as ingesting
 from lorewright.rag import watch
 from lorewright.rag.retrieve import Search
 from lorewright.rag.settings import read_settings
 from lorewright.rag.store import open_index
 from lorewright.recipe import Rerank
-from lorewright.runner import Choice, execute
+from lorewright.runner import Choice, _Runner, execute
 from lorewright.stages import Run
 from lorewright.stages import ingest as stage
 from lorewright.stages.rag import rag
@@ -31,7 +35,10 @@ ONLY = Choice(only=("ingest",))
 KILLED = """
 import sys, time
 from pathlib import Path
+from typing import Any
+from lorewright import manifest
 from lorewright.cli import main
+from lorewright.errors import LorewrightError
 from lorewright.stages import ingest
 from tests.rag.fakes import WordEmbedder
 
@@ -62,6 +69,17 @@ def lore(folder: Path, count: int = 3) -> Path:
     for number in range(count):
         (folder / "lore" / f"{number}.md").write_text(f"# Day {number}\n\nOn day {number} it rained on the nets.")
     return folder / "lore"
+
+
+def fingerprints(run: Run) -> tuple[str, str]:
+    """What names the proxy, and the answers to the recipe's questions."""
+    runner = _Runner(run, Choice())
+    for step in run.plan.steps:
+        if step.name == "ingest":
+            runner._artifact(step, make=False)
+        else:
+            runner._fingerprint(step)
+    return runner.prints["rag"], runner.prints["query"]
 
 
 def facts(run: Run) -> dict[str, object]:
@@ -197,6 +215,73 @@ def test_watching_indexes_after_every_change_and_outlives_mistakes(
     assert "ingest    unchanged, skipped: 3 lore files" in said, "as it was before"
 
 
+@pytest.mark.req("F7")
+def test_old_indexes_go_and_what_is_needed_stays(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file, other = make_recipe(rag={"sources": ["lore"]}), make_recipe("other", rag={"sources": ["lore"], "chunk_words": 90})
+    folder = lore(tmp_path)
+    execute(run_of(other), ONLY)
+    kept = run_of(other).paths.latest(run_of(other).plan.step("ingest")).resolve()
+    (kept.parent / "cut.partial").mkdir()
+    write_json(kept.parent / "cut.partial" / "owner.json", {"recipe": "other"})
+    vectors = kept.parent / "other.0123.vectors"
+    vectors.write_bytes(b"x")
+    made = []
+    for number in range(4):
+        (folder / "0.md").write_text(f"# Day 0\n\nThe sun shone {number} hours.")
+        execute(run_of(file), ONLY)
+        made.append(run_of(file).paths.latest(run_of(file).plan.step("ingest")).resolve())
+    left = {path.name for path in kept.parent.iterdir()}
+    assert left == {kept.name, made[2].name, made[3].name, "cut.partial", vectors.name, "lock"}
+
+
+@pytest.mark.req("F7")
+def test_an_index_goes_on_from_the_newest_of_its_own_kind(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    file, other = make_recipe(rag={"sources": ["lore"]}), make_recipe("other", rag={"sources": ["lore"], "chunk_words": 90})
+    folder = lore(tmp_path)
+    for recipe in (file, other):
+        execute(run_of(recipe), ONLY)
+    (folder / "0.md").write_text("# Day 0\n\nThe sun shone.")
+    execute(run_of(file), ONLY)
+    assert (facts(run_of(file))["kept"], facts(run_of(file))["embedded"]) == (2, 1), "not from the one that was cut in another way"
+
+
+@pytest.mark.req("F7")
+def test_a_file_whose_name_is_not_utf8_is_named_and_the_others_are_used(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, capfd
+) -> None:  # type: ignore[no-untyped-def]
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+    (folder / os.fsdecode(b"caf\xe9.md")).write_text("# Cafe\n\nA house on the quay.")
+    for _ in range(2):
+        run = run_of(file)
+        execute(run, ONLY)
+    assert facts(run)["problems"] == [os.fsdecode(b"caf\xe9.md: its name is not UTF-8; rename it")]
+    assert facts(run)["files"] == 3
+    said = capfd.readouterr().err
+    assert "its name is not UTF-8; rename it" in said
+    assert "unchanged, skipped" in said
+
+
+@pytest.mark.req("F7", "F8")
+def test_new_lore_is_no_other_proxy_but_another_answer(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    file, folder = make_recipe(rag={"sources": ["lore"]}, questions=["Did it rain?"], axolotl=None, data=None), lore(tmp_path)
+
+    def prints(*overrides: str) -> tuple[str, str]:
+        execute(run_of(file, *overrides), ONLY)
+        return fingerprints(run_of(file, *overrides))
+
+    proxy, answers = prints()
+    (folder / "0.md").write_text("# Day 0\n\nThe sun shone.")
+    other_proxy, other_answers = prints()
+    assert proxy == other_proxy, "a desk that is open goes on"
+    assert answers != other_answers, "and the questions are asked again"
+    assert prints("rag.embedding_model=another")[0] != proxy
+    assert prints("rag.collection=another")[0] != proxy
+
+
 def test_the_proxy_is_told_how_to_search(make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "ranker").mkdir()
     more = {"lexical": False, "per_source": 2, "neighbours": 1, "rerank": {"model": "./ranker", "deadline_ms": 90}}
@@ -207,3 +292,45 @@ def test_the_proxy_is_told_how_to_search(make_recipe, run_of: RunOf, fake_tools:
     rag(run.plan.step("rag"), run)
     search = read_settings(run.work / "rag.json").search
     assert search == Search(7, 0.55, False, 2, 1, Rerank(str(tmp_path / "ranker"), 90, 20))
+
+
+@pytest.mark.req("F7")
+def test_an_index_never_holds_what_was_written_after_it_was_named(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+    before = (folder / "0.md").read_text()
+    read = ingesting.read_files
+
+    def read_late(*given: Any) -> Any:
+        (folder / "0.md").write_text("# Day 0\n\nA line that its writer took back.")
+        return read(*given)
+
+    monkeypatch.setattr(ingesting, "read_files", read_late)
+    with pytest.raises(LorewrightError, match="the lore has changed while it was read; run the same command again"):
+        execute(run_of(file), ONLY)
+    monkeypatch.undo()
+    monkeypatch.setattr(stage, "load_embedder", lambda name: WordEmbedder())
+    (folder / "0.md").write_text(before)
+    execute(run_of(file), ONLY)
+    index = open_index(run_of(file).paths.latest(run_of(file).plan.step("ingest")) / "index")
+    texts = [hit.passage.text for hit in index.search(WordEmbedder().query("day"), 9)]
+    index.close()
+    assert len(texts) == 3
+    assert not any("took back" in text for text in texts)
+
+
+def test_a_file_that_goes_while_it_is_listed_is_gone(
+    make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+    real = manifest.source_files
+
+    def listed(source: str) -> list[tuple[Path, Path]]:
+        found = real(source)
+        (folder / "0.md").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(manifest, "source_files", listed)
+    execute(run_of(file), ONLY)
+    assert facts(run_of(file))["files"] == 2

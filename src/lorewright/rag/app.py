@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from lorewright.rag.embeddings import PATH as EMBEDDINGS
 from lorewright.rag.embeddings import Embeddings
 from lorewright.rag.hangup import while_connected
 from lorewright.rag.keys import api_keys, require_key
+from lorewright.rag.lore import Lore, follow, open_lore
 from lorewright.rag.openapi import description
 from lorewright.rag.page import add_page
 from lorewright.rag.proxy import LoreEmbedder, Proxy, make_proxy
@@ -34,7 +36,7 @@ from lorewright.rag.relay import relay
 from lorewright.rag.rerank import load_reranker
 from lorewright.rag.retrieve import require_same_model
 from lorewright.rag.settings import ProxySettings
-from lorewright.rag.store import Index, open_index
+from lorewright.rag.store import Index
 from lorewright.rag.text_request import TextRequest, read_text
 from lorewright.rag.upstream import request_headers
 from lorewright.rag.views import add_views
@@ -47,23 +49,23 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     """
     keys = api_keys()
     require_key(settings.host, keys)
-    opened = open_index(settings.index) if settings.index and not index else None
-    index = index or opened
-    if index and not embedder:
+    lore = Lore(index) if index else open_lore(settings.index) if settings.index else None
+    if lore and not embedder:
         embedder = load_embedder(settings.embedding_model)
-    if index and embedder:
-        require_same_model(index, embedder)
+    if lore and embedder:
+        require_same_model(lore.index, embedder)
         embedder.query("warm up")  # the first query is ten times slower: not the user's
         if settings.search.rerank:
             load_reranker(settings.search.rerank.model)
-    proxy = make_proxy(settings, index, embedder)
+    proxy = make_proxy(settings, lore, embedder)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with _following(proxy):
+            yield
         await proxy.upstream.close()
-        if opened:
-            opened.close()
+        if lore and not index:
+            lore.close()
 
     # No documentation pages: theirs fetch scripts from elsewhere. The description is our own. Nothing is measured for others.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
@@ -74,6 +76,20 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     _add_errors(app)
     _add_guards(app, settings, keys)
     return app
+
+
+@asynccontextmanager
+async def _following(proxy: Proxy) -> AsyncIterator[None]:
+    """A new index is taken up as long as the block runs."""
+    if not (proxy.lore and proxy.embedder):
+        yield
+        return
+    task = asyncio.create_task(follow(proxy.lore, proxy.embedder))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Models:

@@ -218,6 +218,17 @@ def vector_names(name: str, count: int) -> list[str]:
     return [name, *(f"{name}.{part}" for part in range(1, count))]
 
 
+def row_names(key: str, owners: Sequence[int]) -> list[str]:
+    """What a file's vectors are called. owners: for each the number of its passage."""
+    seen: dict[int, int] = {}
+    names = []
+    for owner in owners:
+        count = seen.get(owner, 0)
+        seen[owner] = count + 1
+        names.append(f"{key}:{owner}.{count}" if count else f"{key}:{owner}")
+    return names
+
+
 def _place(name: str) -> tuple[str, int]:
     key, _, number = name.partition(":")
     return key, int(number)

@@ -13,7 +13,8 @@ from lorewright.rag.chunk import Cut, searchable
 from lorewright.rag.embed import Embedder
 from lorewright.rag.journal import Journal
 from lorewright.rag.lore_files import LoreFile, ReadFile, read_files
-from lorewright.rag.store import IndexWriter, open_index, read_stamp
+from lorewright.rag.stamp import STAMP, read_stamp
+from lorewright.rag.store import IndexWriter, open_index
 
 FEW = 1000  # deleted vectors that do no harm in any index
 GROUP = 4096  # texts whose vectors are held at a time
@@ -25,7 +26,7 @@ class Order:
     """What an index is to be made of. kind: what a stamp has to say too for that index to be gone on from.
 
     load: gives the embedder when there is something to embed. journal: the file of vectors that are not in an index yet.
-    work: where extraction puts documents.
+    work: where extraction puts documents. check: called when all has been read; it may raise.
     """
 
     files: Sequence[LoreFile]
@@ -34,6 +35,7 @@ class Order:
     load: Callable[[], Embedder]
     journal: Path
     work: Work
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,30 @@ class Made:
 
 
 def earlier_index(folders: Sequence[Path], kind: Mapping[str, Any]) -> tuple[Path | None, str]:
-    """(the newest of these indexes if it can be gone on from, else why not). Folders without an index are passed over."""
-    stamps = sorted((folder / "stamp.json" for folder in folders if (folder / "stamp.json").is_file()), key=_age)
-    if not stamps:
-        return None, ""
-    newest = stamps[-1].parent
+    """(the newest of these indexes that can be gone on from, "") or (None, what is wrong with the newest of all).
+
+    Folders without an index are passed over.
+    """
+    stamps = sorted((folder / STAMP for folder in folders if (folder / STAMP).is_file()), key=_age, reverse=True)
+    wrong = []
+    for stamp in stamps:
+        trouble = _trouble(stamp.parent, kind)
+        if not trouble:
+            return stamp.parent, ""
+        wrong.append(trouble)
+    return None, wrong[0] if wrong else ""
+
+
+def _trouble(folder: Path, kind: Mapping[str, Any]) -> str:
+    """Why an index cannot be gone on from; empty when it can."""
     try:
-        stamp = read_stamp(newest)
-        open_index(newest).close()
+        stamp = read_stamp(folder)
+        other = [f"{key} was {stamp.get(key)}, is {value}" for key, value in kind.items() if stamp.get(key) != value]
+        if not other:
+            open_index(folder).close()
     except LorewrightError as problem:
-        return None, problem.what
-    other = [f"{key} was {stamp.get(key)}, is {value}" for key, value in kind.items() if stamp.get(key) != value]
-    return (None, "; ".join(other)) if other else (newest, "")
+        return problem.what
+    return "; ".join(other)
 
 
 def make_index(folder: Path, order: Order, previous: Path | None, bar: Bar) -> Made:
@@ -77,6 +91,7 @@ def make_index(folder: Path, order: Order, previous: Path | None, bar: Bar) -> M
             _save_vectors(previous, held & wanted, order)
             return make_index(folder, order, None, bar)
         read = list(read_files([lore for lore in order.files if lore.key not in held], order.cut, order.work))
+        order.check()
         usable = [one for one in read if one.passages]
         if not usable and held == gone:
             tail = tuple(f"{one.lore.file}: {one.problem}" for one in read)

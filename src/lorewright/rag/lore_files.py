@@ -50,6 +50,9 @@ def lore_files(sources: Sequence[str], content: Callable[[Path], str]) -> tuple[
     for root, file in all_files(sources):
         if file.suffix.lower() not in LORE:
             continue
+        if not _speakable(file):
+            problems.append((file, "its name is not UTF-8; rename it"))
+            continue
         try:
             known_by = f"{root.name}\0{file.relative_to(root).as_posix()}\0{content(file)}"
         except OSError as problem:
@@ -58,6 +61,14 @@ def lore_files(sources: Sequence[str], content: Callable[[Path], str]) -> tuple[
         key = hashlib.sha256(known_by.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         found.setdefault(key, LoreFile(root, file, key))
     return list(found.values()), problems
+
+
+def _speakable(file: Path) -> bool:
+    """Whether a path can stand in a database, a page or a header."""
+    try:
+        return bool(str(file).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def read_files(files: Sequence[LoreFile], cut: Cut, work: Work) -> Iterator[ReadFile]:

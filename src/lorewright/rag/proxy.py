@@ -10,6 +10,7 @@ from lorewright.rag.budget import Room
 from lorewright.rag.embed import TextEmbedder, Vectors
 from lorewright.rag.history import History
 from lorewright.rag.inject import INTRODUCTION, Style
+from lorewright.rag.lore import Lore
 from lorewright.rag.places import Places
 from lorewright.rag.retrieve import Retrieval, retrieve
 from lorewright.rag.settings import ProxySettings
@@ -26,27 +27,33 @@ class LoreEmbedder(TextEmbedder, Protocol):
 
 @dataclass(frozen=True)
 class Proxy:
-    """What answers requests. index and embedder: both, or neither, which forwards without lore."""
+    """What answers requests. Without lore or embedder it forwards as it is."""
 
     settings: ProxySettings
     upstream: Upstream
-    index: Index | None
+    lore: Lore | None
     embedder: LoreEmbedder | None
     counter: TokenCounter
     places: Places
     room: Room
     history: History = field(default_factory=History)
 
+    @property
+    def index(self) -> Index | None:
+        """For its counts; to search it, use the lore."""
+        return self.lore.index if self.lore else None
+
     def find(self, asked: Asked) -> Retrieval:
         """The passages that concern the request: blocks for as long as embedding and searching take."""
         text = asked.search_text
-        if not (self.index and self.embedder and text):
+        if not (self.lore and self.embedder and text):
             return Retrieval()
-        return retrieve(self.index, self.embedder, text, replace(self.settings.search, **asked.given.lore.changes()))
+        with self.lore.using() as index:
+            return retrieve(index, self.embedder, text, replace(self.settings.search, **asked.given.lore.changes()))
 
 
-def make_proxy(settings: ProxySettings, index: Index | None, embedder: LoreEmbedder | None) -> Proxy:
+def make_proxy(settings: ProxySettings, lore: Lore | None, embedder: LoreEmbedder | None) -> Proxy:
     upstream, history = Upstream(settings.upstream, settings.timeouts), History()
     room = Room(Style(settings.position, settings.introduction or INTRODUCTION), settings.budget, settings.overflow)
     places = Places(settings.max_active, settings.max_waiting, settings.timeouts.queue, history.typical_seconds)
-    return Proxy(settings, upstream, index, embedder, TokenCounter(upstream), places, room, history)
+    return Proxy(settings, upstream, lore, embedder, TokenCounter(upstream), places, room, history)

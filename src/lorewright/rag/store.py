@@ -18,23 +18,24 @@ from typing import Any
 
 import chromadb
 import numpy as np
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 
 from lorewright.errors import LorewrightError
-from lorewright.rag.catalogue import FILE, Catalogue, CatalogueWriter, Filter, open_catalogue
+from lorewright.locks import hold_folder
+from lorewright.manifest import write_whole
+from lorewright.rag.catalogue import FILE, Catalogue, CatalogueWriter, Filter, open_catalogue, row_names
 from lorewright.rag.chunk import CHUNKER_VERSION, Passage, searchable
 from lorewright.rag.embed import Vectors
+from lorewright.rag.stamp import AGAIN, STAMP, read_stamp
 
 COLLECTION = "lore"
-STAMP = "stamp.json"
 BATCH = 4096  # rows given to Chroma at once; it takes no more than 5,461
-AGAIN = "ingest the lore again: ./lorewright ingest RECIPE --force"
 EVERYTHING = Filter()
 WIDER = 4  # times as many passages are looked at before a filter is left to Chroma
 # How many candidates a search keeps. With Chroma's 100 the nearest of 15,000 sentences was missed in a fifth of the questions; with
 # 800 in none of 108, and it costs a millisecond more.
 EF_SEARCH = 800
-NEEDED = {"embedding_model", "dimension", "chunks", "vectors"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Index:
     collection: Any = field(repr=False)
     client: Any = field(repr=False)
     catalogue: Catalogue = field(repr=False)
+    handle: int = field(repr=False)
 
     def search(self, vector: Vectors, top_k: int, only: Filter = EVERYTHING) -> list[Hit]:
         """The passages nearest to the vector (dimension,), nearest first, at most top_k. Safe to call from several threads.
@@ -125,6 +127,7 @@ class Index:
     def close(self) -> None:
         self.catalogue.close()
         self.client.close()
+        os.close(self.handle)
 
 
 class IndexWriter:
@@ -182,7 +185,7 @@ class IndexWriter:
         chunks, vectors = self.catalogue.finish()
         added = {"dimension": dimension, "chunks": chunks, "vectors": vectors, "chunker": CHUNKER_VERSION, "removed": self.removed}
         whole = {**stamp, **added}
-        _write_whole(self.folder / STAMP, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+        write_whole(self.folder / STAMP, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
         return whole
 
     def close(self) -> None:
@@ -217,55 +220,49 @@ def write_index(
 
 
 def open_index(folder: Path) -> Index:
-    """Opens a finished index. Raises LorewrightError when it is missing, of another kind, or does not fit its stamp."""
+    """Opens a finished index; until it is closed, nobody removes it.
+
+    Raises LorewrightError when it is missing, of another kind, or does not fit its stamp.
+    """
     stamp = read_stamp(folder)
     if not (folder / "chroma.sqlite3").is_file():  # Chroma would make an empty one
         raise LorewrightError("the lore index has lost its database", where=str(folder), remedy=AGAIN)
     try:
-        client = _client(folder)
+        handle = hold_folder(folder)
+    except OSError as problem:
+        raise LorewrightError("the lore index is just being removed", where=str(folder), remedy=AGAIN) from problem
+    # Chroma opens files later too, and takes two folders of one name for one: the handle means this folder whatever its name.
+    here = Path(f"/proc/self/fd/{handle}")
+    try:
+        client = _client(here)
     except Exception as problem:  # Chroma raises kinds of its own, and those of its Rust part
+        os.close(handle)
         raise LorewrightError(f"the lore index cannot be opened: {problem}", where=str(folder), remedy=AGAIN) from problem
     try:
+        collection = _collection(client, folder, stamp)
+        catalogue = open_catalogue(here)
+    except BaseException as problem:
+        client.close()
+        os.close(handle)
+        if isinstance(problem, sqlite3.Error):
+            what = f"the passages of the lore index cannot be read: {problem}"
+            raise LorewrightError(what, where=str(folder), remedy=AGAIN) from problem
+        raise
+    return Index(folder, stamp, stamp["chunks"], collection, client, catalogue, handle)
+
+
+def _collection(client: Any, folder: Path, stamp: Mapping[str, Any]) -> Any:
+    """The vectors, loaded. Raises LorewrightError when they cannot be read or are not as many as the stamp says."""
+    try:
         collection = client.get_collection(COLLECTION, embedding_function=None)
+        # A query reads the files while other threads go on; without it count would, and hold them all up.
+        collection.query(query_embeddings=[np.ones(stamp["dimension"], np.float32)], n_results=1, include=["distances"])
         count = collection.count()
     except Exception as problem:
-        client.close()
         raise LorewrightError(f"the lore index cannot be read: {problem}", where=str(folder), remedy=AGAIN) from problem
     if count != stamp["vectors"]:
-        client.close()
         raise LorewrightError(f"the index holds {count} vectors, its stamp says {stamp['vectors']}", where=str(folder), remedy=AGAIN)
-    try:
-        catalogue = open_catalogue(folder)
-    except sqlite3.Error as problem:
-        client.close()
-        raise LorewrightError(f"the passages of the lore index cannot be read: {problem}", where=str(folder), remedy=AGAIN) from problem
-    return Index(folder, stamp, stamp["chunks"], collection, client, catalogue)
-
-
-def read_stamp(folder: Path) -> dict[str, Any]:
-    """How an index was made. Raises LorewrightError where there is none that this version can open."""
-    try:
-        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LorewrightError("no lore index there", where=str(folder), remedy="ingest the lore first") from None
-    except (OSError, ValueError) as problem:
-        raise LorewrightError(f"its stamp cannot be read: {problem}", where=str(folder / STAMP), remedy=AGAIN) from None
-    if not isinstance(stamp, dict) or not stamp.keys() >= NEEDED:
-        raise LorewrightError("this is not the stamp of a lore index", where=str(folder / STAMP), remedy=AGAIN)
-    if stamp.get("chunker") != CHUNKER_VERSION:
-        raise LorewrightError("the lore index was made by another version of lorewright", where=str(folder), remedy=AGAIN)
-    return stamp
-
-
-def row_names(key: str, owners: Sequence[int]) -> list[str]:
-    """As the catalogue names vectors: `FILE:NUMBER`, then `FILE:NUMBER.1` …"""
-    seen: dict[int, int] = {}
-    names = []
-    for owner in owners:
-        count = seen.get(owner, 0)
-        seen[owner] = count + 1
-        names.append(f"{key}:{owner}.{count}" if count else f"{key}:{owner}")
-    return names
+    return collection
 
 
 def _batches(count: int) -> Iterator[slice]:
@@ -274,16 +271,11 @@ def _batches(count: int) -> Iterator[slice]:
 
 
 def _client(folder: Path) -> Any:
-    return chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.tmp")
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        return chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False))
+    except BaseException:  # Chroma keeps what it could not start, and would give it out for the next folder of this name
+        SharedSystemClient._identifier_to_system.pop(str(folder), None)
+        raise
 
 
 def _facts(passage: Passage) -> dict[str, str | bool]:

@@ -11,7 +11,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from lorewright.rag.api_error import ApiError
+from lorewright.rag.embed import TextEmbedder
 from lorewright.rag.history import KEPT
+from lorewright.rag.lore import Lore
 from lorewright.rag.metrics import CONTENT_TYPE, exposition
 from lorewright.rag.openapi import description
 from lorewright.rag.proxy import Proxy
@@ -24,6 +26,8 @@ def add_views(app: FastAPI, proxy: Proxy) -> None:
     described = description(proxy.settings.limits, proxy.settings.extra_fields)
 
     async def health(request: Request) -> Response:
+        if proxy.lore and request.query_params.get("lore") == "newest" and not proxy.lore.newest:
+            return JSONResponse({"status": "a new index of the lore is about to be taken up"}, 503)
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
@@ -55,16 +59,21 @@ def add_views(app: FastAPI, proxy: Proxy) -> None:
 
 async def index_trouble(proxy: Proxy) -> str | None:
     """Why the lore cannot be searched, tried with a real query; None if it can, or if there is none."""
-    if not (proxy.index and proxy.embedder):
+    if not (proxy.lore and proxy.embedder):
         return None
     try:
         async with asyncio.timeout(PATIENCE):
-            await asyncio.to_thread(retrieve, proxy.index, proxy.embedder, "ready", Search(top_k=1))
+            await asyncio.to_thread(_try, proxy.lore, proxy.embedder)
     except TimeoutError:
         return f"the lore index does not answer within {PATIENCE:g} s"
     except Exception as problem:  # noqa: BLE001
         return f"the lore index cannot be searched: {type(problem).__name__}"
     return None
+
+
+def _try(lore: Lore, embedder: TextEmbedder) -> None:
+    with lore.using() as index:
+        retrieve(index, embedder, "ready", Search(top_k=1))
 
 
 def shown_stats(proxy: Proxy) -> dict[str, Any]:
@@ -73,6 +82,8 @@ def shown_stats(proxy: Proxy) -> dict[str, Any]:
         "total_queries": proxy.history.total,
         "chunks_available": proxy.index.count if proxy.index else 0,
         "collection": dict(proxy.index.stamp) if proxy.index else None,
+        "index": proxy.lore.name if proxy.lore else None,
+        "index_refused": (proxy.lore.refused or None) if proxy.lore else None,
         "active": proxy.places.active,
         "waiting": proxy.places.waiting,
         "latency_ms": proxy.history.latency(),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from lorewright.data.extract import Work
+from lorewright.errors import LorewrightError
 from lorewright.manifest import Hashes, digest, read_json, write_json
 from lorewright.plan import Step
 from lorewright.rag.chunk import Cut
 from lorewright.rag.embed import load_embedder
 from lorewright.rag.ingest import Order, earlier_index, make_index
 from lorewright.rag.lore_files import READING, lore_files
+from lorewright.rag.prune import OWNER
 from lorewright.recipe import Rag
 from lorewright.stages.run import Facts, Run
 
@@ -30,6 +32,7 @@ def ingest(step: Step, run: Run) -> Facts:
     done = None if run.fresh else read_json(run.work / FACTS)
     if done:  # only the last rename was missing
         return dict(done)
+    write_json(run.work / OWNER, {"recipe": run.recipe.name})
     hashes = Hashes.open(run.paths.hashes)
     kind = _kind(rag, digest(hashes.inputs((), step.files)))
     others = [] if run.fresh else [folder for folder in run.work.parent.iterdir() if folder != run.work]
@@ -37,6 +40,7 @@ def ingest(step: Step, run: Run) -> Facts:
     if anew:
         run.console.line(f"ingest    all lore is embedded anew: {anew}")
     order, unreadable = _order(rag, kind, run, hashes)
+    order = replace(order, check=lambda: _require_unchanged(step, run, hashes))
     with run.console.bar(step.name) as bar:
         made = make_index(run.work / INDEX, order, previous, bar)
     problems = [*unreadable, *made.problems]
@@ -49,8 +53,20 @@ def ingest(step: Step, run: Run) -> Facts:
         "said": f"{files} lore files -> {made.chunks} passages in {len(made.categories)} categories{changed}",
     }  # fmt: skip
     write_json(run.work / FACTS, facts)
-    order.journal.unlink(missing_ok=True)
+    for journal in _journals(run):
+        journal.unlink()
     return facts
+
+
+def _require_unchanged(step: Step, run: Run, hashes: Hashes) -> None:
+    """An index is found again by what the lore was when the run began: it must not hold what was written meanwhile."""
+    if hashes.inputs(step.texts, step.files) != run.inputs:
+        raise LorewrightError("the lore has changed while it was read", remedy="run the same command again")
+
+
+def _journals(run: Run) -> list[Path]:
+    """The recipe's vectors that are in no index yet, of any embedding model. Each recipe has its own: another's may be needed still."""
+    return list(run.work.parent.glob(f"{run.recipe.name}.*.vectors"))
 
 
 def _kind(rag: Rag, model: str) -> dict[str, Any]:
@@ -64,7 +80,8 @@ def _order(rag: Rag, kind: Mapping[str, Any], run: Run, hashes: Hashes) -> tuple
     """(what is to be made, the files that cannot be opened with the reason)."""
     collection = run.work.parent
     files, unreadable = lore_files(rag.sources, hashes.file)
-    journal = collection / f"{digest([kind['embedding_model'], kind['embedding_files']])}.vectors"
+    model = digest([kind["embedding_model"], kind["embedding_files"]])
+    journal = collection / f"{run.recipe.name}.{model}.vectors"
     if run.fresh:
         journal.unlink(missing_ok=True)
     log = run.paths.log("ingest")

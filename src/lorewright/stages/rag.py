@@ -20,12 +20,13 @@ def rag(step: Step, run: Run) -> Launch:
     assert settings
     require_key(settings.host, api_keys())
     values = asdict(settings)
+    newest = run.paths.latest(run.plan.step("ingest"))  # a link: the proxy looks where it leads
     config: dict[str, Any] = {
-        "upstream": base_url(run.recipe.serve.host, run.recipe.serve.port), "index": str(run.done["ingest"] / "index"),
+        "upstream": base_url(run.recipe.serve.host, run.recipe.serve.port), "index": str(newest / "index"),
         "embedding_model": settings.embedding_model, "top_k": settings.top_k, "max_distance": settings.max_distance,
         "recipe": run.recipe.name, **{key: values[key] for key in PROXY_KEYS},
         "retrieval": {key: values[key] for key in ("lexical", "per_source", "neighbours", "rerank")},
     }  # fmt: skip
     write_json(run.work / "rag.json", config)
     environment = process.tool_environment(None, {"PYTHONPATH": str(envs.PACKAGE.parent)})
-    return Launch([sys.executable, "-m", "lorewright.rag", "--config", str(run.work / "rag.json")], environment, "/health", 120)
+    return Launch([sys.executable, "-m", "lorewright.rag", "--config", str(run.work / "rag.json")], environment, "/health?lore=newest", 120)

@@ -20,8 +20,8 @@ Facts = dict[str, Any]
 class Run:
     """What a stage may know: the recipe, where things are, and where it works.
 
-    work: the folder the present step writes into. done: finished artifacts' folders by stage name. fresh: nothing that an
-    earlier run left is taken over.
+    work: the folder the present step writes into. inputs: content hashes of what it reads, as its fingerprint has them.
+    done: finished artifacts' folders by stage name. fresh: nothing that an earlier run left is taken over.
     """
 
     recipe: Recipe
@@ -30,6 +30,7 @@ class Run:
     console: Console
     accelerator: str = field(default_factory=envs.accelerator)
     work: Path = Path()
+    inputs: Mapping[str, str] = field(default_factory=dict)
     fresh: bool = False
     done: dict[str, Path] = field(default_factory=dict)
 
