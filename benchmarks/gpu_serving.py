@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Measures serving: decode at several context lengths, FP8, many streams, and the prefix cache through the proxy. Standard library only.
+"""Measures serving: decode at several contexts, options of speed, many streams, the prefix cache through the proxy. Standard library only.
 
-    python3 benchmarks/gpu_serving.py [--shape 8b] [--write benchmarks/results/gpu_serving.md]
+    python3 benchmarks/gpu_serving.py [--shape 8b] [--parts proxy autotune fp8 ngram] [--write FILE]
 
 The model has random weights of a known shape, made on the spot (speed and memory need no trained ones), and is served by the product's
 own commands. Prompts are token numbers drawn anew, so that nothing is in the cache unless it is meant to be. The bandwidth bound is what
@@ -21,13 +21,18 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 REPO = Path(__file__).resolve().parents[1]
 PORTS = (18741, 18742)  # vLLM, proxy
+PARTS = ("proxy", "autotune", "fp8", "ngram")
+CACHE = ("prefix_cache_queries", "prefix_cache_hits")
+SPEC = ("spec_decode_num_draft_tokens", "spec_decode_num_accepted_tokens")
+GUESSED: dict[str, dict[str, Any]] = {"where all repeats": {"allowed_token_ids": [7]}, "where nothing does": {"temperature": 1}}
+"""what is said of a text → the request that makes random weights write it."""
 Row = tuple[str, str, str, bool]
 """what, measured, to reach, reached"""
 
@@ -147,11 +152,11 @@ def post(port: int, path: str, body: dict[str, Any]) -> tuple[float, float, dict
     return first, time.perf_counter() - begun, usage
 
 
-def decode(bench: Bench, context: int) -> tuple[float, float]:
+def decode(bench: Bench, context: int, **more: Any) -> tuple[float, float]:
     """(tokens/s after the first token, tokens/s of the whole request), the medians."""
     written, whole = [], []
     for _ in range(bench.times):
-        body = {"prompt": bench.prompt(context), "max_tokens": bench.shape.new, "ignore_eos": True}
+        body = {"prompt": bench.prompt(context), "max_tokens": bench.shape.new, "ignore_eos": True} | more
         first, total, usage = post(PORTS[0], "/v1/completions", body)
         count = usage["completion_tokens"]
         written.append((count - 1) / (total - first))
@@ -170,32 +175,29 @@ def together(bench: Bench, streams: int, context: int) -> float:
     return sum(counts) / (time.perf_counter() - begun)
 
 
-def cached(port: int) -> tuple[float, float]:
-    """vLLM's counters: prompt tokens looked up in the prefix cache, and found."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
+def counters(*names: str) -> list[float]:
+    """vLLM's counters of these names, summed over their labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORTS[0]}/metrics", timeout=30) as reply:
         text = reply.read().decode()
-
-    def total(name: str) -> float:
-        return sum(map(float, re.findall(rf"^vllm:prefix_cache_{name}_total\{{[^}}]*\}} (\S+)$", text, re.MULTILINE)))
-
-    return total("queries"), total("hits")
+    return [sum(map(float, re.findall(rf"^vllm:{name}_total\{{[^}}]*\}} (\S+)$", text, re.MULTILINE))) for name in names]
 
 
 def chat(bench: Bench, port: int, turns: int, lore: str) -> tuple[float, float]:
     """(seconds of a conversation, share of its prompt tokens that were still in the cache)."""
     messages = [{"role": "system", "content": bench.words(60)}]
     control = {"lore": lore} if port == PORTS[1] else {}
-    before, begun = cached(PORTS[0]), time.perf_counter()
+    before, begun = counters(*CACHE), time.perf_counter()
     for _ in range(turns):
         messages.append({"role": "user", "content": f"Describe Elena's arm and the clock tower {bench.words(9)}"})
         body = {"messages": messages, "max_tokens": bench.shape.new // 2, "ignore_eos": True} | control
         post(port, "/v1/chat/completions", body)
         messages.append({"role": "assistant", "content": bench.words(40)})
-    seconds, after = time.perf_counter() - begun, cached(PORTS[0])
+    seconds, after = time.perf_counter() - begun, counters(*CACHE)
     return seconds, (after[1] - before[1]) / max(after[0] - before[0], 1)
 
 
-def decode_rows(bench: Bench, rate: float) -> tuple[list[Row], float]:
+def decode_rows(bench: Bench, rate: float, how: str = "") -> tuple[list[Row], float]:
+    """how: what is said of the server after the context."""
     rows, at_first = [], 0.0
     for context in bench.shape.contexts:
         written, whole = decode(bench, context)
@@ -203,7 +205,7 @@ def decode_rows(bench: Bench, rate: float) -> tuple[list[Row], float]:
         at_first = at_first or written
         share = written / bound
         said = f"{written:.0f} tokens/s, {whole:.0f} with the prompt; {share:.0%} of the bound"
-        rows.append((f"one stream at {context:,} tokens", said, "≥ 85 %", share >= 0.85))
+        rows.append((f"one stream at {context:,} tokens{how}", said, "≥ 85 %", share >= 0.85))
     return rows, at_first
 
 
@@ -226,25 +228,51 @@ def proxy_rows(bench: Bench) -> list[Row]:
     ]
 
 
-def measure(bench: Bench, fp8: bool, say: Callable[[str], None]) -> list[Row]:
+def variant_rows(bench: Bench, rate: float, at_first: float, parts: Sequence[str]) -> list[Row]:
+    """Each option of speed beside the plain server of the same run, in a server of its own."""
+    rows: list[Row] = []
+    first = bench.shape.contexts[0]
+    if "autotune" in parts:
+        serve(bench, "vllm.compilation_config.compile_sizes=[1]")
+        decoded, faster = decode_rows(bench, rate, ", compiled for one stream")
+        rows += [*decoded, (f"compiled for one stream, at {first:,} tokens", f"{faster / at_first:.2f} × plain", "", True)]
+    if "fp8" in parts:
+        serve(bench, "vllm.quantization=fp8")
+        faster = decode(bench, first)[0] / at_first
+        rows.append((f"FP8 at {first:,} tokens", f"{faster:.2f} × bf16", "≥ 1.5 ×", faster >= 1.5))
+    if "ngram" in parts:
+        serve(bench)
+        plain = {text: decode(bench, first, **more)[0] for text, more in GUESSED.items()}
+        serve(bench, 'vllm.speculative_config={"method":"ngram","num_speculative_tokens":4,"prompt_lookup_max":4}')
+        for text, more in GUESSED.items():
+            before = counters(*SPEC)
+            faster = decode(bench, first, **more)[0] / plain[text]
+            drafts, right = (now - then for now, then in zip(counters(*SPEC), before, strict=True))
+            rows.append((f"guesses from the text itself, {text}", f"{faster:.2f} × plain, {right / max(drafts, 1):.0%} right", "", True))
+    return rows
+
+
+def serve(bench: Bench, *options: str) -> None:
+    """Another server in place of the one that runs, warm."""
+    bench.lorewright("stop")
+    bench.start("serve", *options)
+    decode(bench, bench.shape.contexts[0])
+
+
+def measure(bench: Bench, parts: Sequence[str], say: Callable[[str], None]) -> list[Row]:
     bench.make_model()
     rate = float(call(bench.python, "-c", COPY))
     say(f"copies {rate / 1e12:.2f} TB/s")
     rows: list[Row] = [("memory", f"copies {rate / 1e12:.2f} TB/s", "", True)]
     try:
-        bench.start("rag")
+        bench.start("rag" if "proxy" in parts else "serve")
         decode(bench, bench.shape.contexts[0])  # the first requests compile
         decoded, at_first = decode_rows(bench, rate)
         rows += decoded
         rows.append(("9 streams", f"{together(bench, 9, bench.shape.contexts[0]):.0f} tokens/s together", "", True))
         say("decode is measured")
-        rows += proxy_rows(bench)
-        if fp8:
-            bench.lorewright("stop")
-            bench.start("serve", "vllm.quantization=fp8")
-            decode(bench, bench.shape.contexts[0])
-            faster = decode(bench, bench.shape.contexts[0])[0] / at_first
-            rows.append((f"FP8 at {bench.shape.contexts[0]:,} tokens", f"{faster:.2f} × bf16", "≥ 1.5 ×", faster >= 1.5))
+        rows += proxy_rows(bench) if "proxy" in parts else []
+        rows += variant_rows(bench, rate, at_first, parts)
     finally:
         bench.lorewright("stop")
     return rows
@@ -262,13 +290,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measures serving with random weights of a known shape.")
     parser.add_argument("--shape", choices=SHAPES, default="8b")
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--fp8", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure beside plain serving")
     parser.add_argument("--folder", type=Path, help="where the model is made (default: a temporary folder)")
     parser.add_argument("--write", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench(given.folder or Path(temporary), SHAPES[given.shape], given.times)
-        rows = measure(bench, given.fp8, lambda text: print(text, file=sys.stderr, flush=True))
+        rows = measure(bench, given.parts, lambda text: print(text, file=sys.stderr, flush=True))
     head = [
         f"Shape {given.shape}, random weights, median of {given.times}; {machine()}",
         "",

@@ -74,7 +74,7 @@ def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(LorewrightError, match="did not answer within 1 s"):
         services.wait_ready(facts, "/health", 1, ignore)
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 30, "well before the server would have answered"
     assert services.stop_service(tmp_path / "web.json")
 
 

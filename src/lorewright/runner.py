@@ -18,6 +18,7 @@ from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
 from lorewright.rag.prune import prune
 from lorewright.serving import turns
+from lorewright.serving.gpu import stop_and_release
 from lorewright.stages import Launch, Run, launch_service, make_artifact
 
 
@@ -25,14 +26,15 @@ from lorewright.stages import Launch, Run, launch_service, make_artifact
 class Choice:
     """Which steps a command means.
 
-    first: begin there, trusting what stands before. only: exactly these artifacts. force: make them again. keep: leave
-    the services running (serve, rag).
+    first: begin there, trusting what stands before. only: exactly these artifacts. force: make them again. services: start
+    these and leave them running (serve, rag). anew: stop the recipe's services before, once all is there to start them.
     """
 
     first: str = ""
     only: tuple[str, ...] = ()
     force: bool = False
     services: tuple[str, ...] = ()
+    anew: bool = False
 
 
 def execute(run: Run, choice: Choice | None = None) -> Path:
@@ -81,6 +83,8 @@ class _Runner:
                 self._fingerprint(step)
                 continue
             self._artifact(step, make=self._wanted(step) and not skipping)
+        if self.choice.anew:
+            self._stop_all()
         for name in self.choice.services:
             self._service(self.run.plan.step(name), keep=True)
 
@@ -204,6 +208,16 @@ class _Runner:
             "inputs": self.inputs[step.name], "needs": {need: self.digests[need] for need in step.needs},
             "part": step.part, "environment": f"{env.name}-{env.key}", "lorewright": __version__, "seconds": seconds, "facts": facts,
         }  # fmt: skip
+
+    def _stop_all(self) -> None:
+        """Ends the recipe's services, the proxy first. What could not be started again is left running."""
+        for step in self.run.plan.steps:
+            if step.kind == "service" and services.running(self.run.paths.service(step)):
+                self._check_needs(step)
+                self._launch(step)
+        for step in reversed(self.run.plan.steps):
+            if step.kind == "service" and stop_and_release(self.run.paths.service(step)):
+                self.run.console.stage(step.name, f"stopped on port {step.part['port']}")
 
     def _service(self, step: Step, *, keep: bool) -> None:
         self._check_needs(step)

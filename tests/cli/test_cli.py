@@ -24,7 +24,7 @@ def test_importing_the_command_line_loads_nothing_heavy(repo: Path) -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("verb", ["validate", "plan", "run", "status", "stop", "serve", "query"])
+@pytest.mark.parametrize("verb", ["validate", "plan", "run", "status", "stop", "serve", "query", "bench"])
 def test_light_verbs_load_nothing_heavy(verb: str, repo: Path) -> None:
     code = f"import sys, importlib; importlib.import_module('lorewright.cli.{VERBS[verb][0]}'); print(sorted({{m.partition('.')[0] for m in sys.modules}} & {{'torch', 'chromadb', 'transformers', 'fastapi', 'sentence_transformers'}}))"
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(repo / "src")}, capture_output=True, text=True)
@@ -100,7 +100,7 @@ def test_dotenv_is_read_and_does_not_override(repo: Path, tmp_path: Path) -> Non
 def test_every_door_hands_its_arguments_on(repo: Path) -> None:
     """The scripts of the benches and the root are short and lead to a verb that exists."""
     doors = [*repo.glob("serve_*.sh"), *repo.glob("stop_*.sh"), *repo.glob("monitor_*.sh"), *repo.glob("*/scripts/*")]
-    assert len(doors) == 11
+    assert len(doors) == 12
     for door in doors:
         lines = door.read_text().splitlines()
         assert len(lines) <= 12, door

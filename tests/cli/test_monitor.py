@@ -26,8 +26,10 @@ QUERY: dict[str, Any] = {
     "time": "2026-11-21T12:00:05.123+00:00", "question": "How old is Wim?", "streamed": True, "dropped": [], "retrieval_ms": 8.0, "status": 200,
     "total_ms": 900.0, "error": None, "passages": [{"source": "characters/wim.md", "heading": "Age", "category": "characters", "distance": 0.31}],
 }  # fmt: skip
+NONE = {"count": 0, "p50": None, "p95": None, "p99": None}
 STATS = {
     "recipe": "late", "total_queries": 3, "chunks_available": 90, "collection": {},
+    "latency_ms": {"retrieval": {"count": 1000, "p50": 8.0, "p95": 12.4, "p99": 31.0}, "first_byte": NONE, "total": {"count": 2, "p50": 900.0, "p95": 950.0, "p99": 950.0}},
     "recent_queries": [QUERY | {"status": None, "total_ms": None}, QUERY, QUERY | {"status": 503, "total_ms": 100.0, "passages": []}],
 }  # fmt: skip
 Lorewright = Callable[..., "CompletedProcess[str]"]
@@ -80,8 +82,8 @@ def test_json_is_for_scripts(port: int, lorewright: Lorewright) -> None:
 def test_one_view_of_the_proxy(port: int, lorewright: Lorewright) -> None:
     assert lorewright("monitor", "proxy", "--once", "--port", str(port)).stdout.splitlines() == [
         "queries    3 answered, 90 lore passages available",
-        "retrieval  p50 8 ms, p95 8 ms over the last 3",
-        "answer     p50 900 ms, p95 900 ms over the last 2",
+        "retrieval  p50 8 ms, p95 12 ms, p99 31 ms over the last 1,000",
+        "answer     p50 900 ms, p95 950 ms, p99 950 ms over the last 2",
         "failed     1 of the last 3",
         "",
         "12:00:05     running  ...  How old is Wim?",
@@ -94,7 +96,8 @@ def test_one_view_of_the_proxy(port: int, lorewright: Lorewright) -> None:
 
 
 def test_a_proxy_that_was_asked_nothing(port: int) -> None:
-    assert rag_lines({"total_queries": 0, "chunks_available": 9, "recent_queries": []}) == [
+    none = {"retrieval": NONE, "first_byte": NONE, "total": NONE}
+    assert rag_lines({"total_queries": 0, "chunks_available": 9, "latency_ms": none, "recent_queries": []}) == [
         "queries    0 answered, 9 lore passages available",
         "",
     ]

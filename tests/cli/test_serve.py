@@ -87,6 +87,11 @@ def test_start_start_restart_stop_stop(make_recipe, run_of, fake_tools: Path, lo
         assert f"stopped on port {port}" in again.stderr, again.stderr
         assert json.loads(record.read_text())["pid"] != pid
         assert (tmp_path / "runs" / "small" / "logs" / "serve.1.log").exists()
+        pid = json.loads(record.read_text())["pid"]
+        (tmp_path / "runs" / "small" / "merge").rename(tmp_path / "elsewhere")
+        cannot = lorewright("restart", file)
+        assert cannot.returncode == 1 and "serve needs merge, which has not been run yet" in cannot.stderr
+        assert json.loads(record.read_text())["pid"] == pid and "already" not in cannot.stderr, "what could not start again goes on"
     finally:
         stopped = lorewright("stop")
     assert stopped.stdout == f"stopped serve on port {port}\n"

@@ -109,6 +109,15 @@ def test_a_request_that_names_no_length_gets_the_longest(upstream: UpstreamServe
             assert upstream.bodies()[-1]["max_tokens"] == sent
 
 
+def test_a_whole_number_may_be_written_with_a_point(upstream: UpstreamServer, proxy: httpx.Client) -> None:
+    """JSON has one kind of number, and some clients write all of them like this."""
+    assert proxy.post(CHAT, json=REQUEST | {"n": 2.0, "max_tokens": 7.0, "lore": {"top_k": 2.0}}).status_code == 200
+    sent = upstream.bodies()[-1]
+    assert (sent["n"], sent["max_tokens"]) == (2, 7)
+    assert len(json.loads(proxy.post(CHAT, json=REQUEST | {"lore": {"top_k": 2.0}}).headers["x-lorewright-passages"])) == 2
+    assert "whole number" in refused(proxy, REQUEST | {"lore": {"top_k": 2.5}})["message"]
+
+
 def test_depth_is_counted_in_levels() -> None:
     assert not deeper_than({}, 1)
     assert deeper_than({"a": []}, 1)

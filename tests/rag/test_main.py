@@ -39,11 +39,11 @@ def test_the_proxy_runs_as_a_process_and_stops_when_told(tmp_path: Path, upstrea
             return False
 
     try:
-        wait_until(answers, 20)
+        wait_until(answers, 120)
         assert httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=5)
+        _, said = process.communicate(timeout=60)
     assert "Traceback" not in said
 
 

@@ -37,11 +37,12 @@ def test_the_8b_shape_is_llamas(bench: ModuleType) -> None:
 @pytest.mark.real
 @pytest.mark.long
 def test_it_measures_a_tiny_shape(tmp_path: Path) -> None:
-    words = [sys.executable, str(FILE), "--shape", "tiny", "--times", "1", "--no-fp8", "--write", str(tmp_path / "out.md")]
+    words = [sys.executable, str(FILE), "--shape", "tiny", "--times", "1", "--parts", "proxy", "ngram", "--write", str(tmp_path / "out.md")]
     done = subprocess.run(words, env=os.environ | {"LOREWRIGHT_ACCELERATOR": "cpu"}, capture_output=True, text=True)
     assert (tmp_path / "out.md").exists(), done.stderr
     rows = [line.split(" | ")[0] for line in (tmp_path / "out.md").read_text().splitlines() if line.startswith("| ")]
     assert rows == [
         "| what", "| memory", "| one stream at 256 tokens", "| one stream at 1,024 tokens", "| 9 streams", "| conversation of 6 turns, direct",
         "| the same through the proxy, lore off", "| the same through the proxy with lore",
+        "| guesses from the text itself, where all repeats", "| guesses from the text itself, where nothing does",
     ]  # fmt: skip

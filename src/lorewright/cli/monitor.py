@@ -18,6 +18,7 @@ from lorewright.serving.metrics import Snapshot, figures, snapshot
 
 ONCE_APART = 0.5  # seconds between the two looks that a single view's speed is taken from
 SHOWN_QUERIES = 10
+PROXY_LATENCIES = {"retrieval": "retrieval", "first byte": "first_byte", "answer": "total"}
 LATENCIES = {"first_token": "first token", "between_tokens": "between tokens", "whole_request": "whole request", "queue": "in the queue"}
 
 
@@ -133,10 +134,11 @@ def rag_lines(stats: dict[str, Any]) -> list[str]:
     """The proxy's counters and its query history, newest first."""
     queries = stats["recent_queries"]
     lines = [f"queries    {stats['total_queries']} answered, {stats['chunks_available']} lore passages available"]
-    for name, key in (("retrieval", "retrieval_ms"), ("answer", "total_ms")):
-        times = sorted(query[key] for query in queries if query.get(key) is not None)
-        if times:
-            lines.append(f"{name:<10} p50 {_at(times, 0.5):.0f} ms, p95 {_at(times, 0.95):.0f} ms over the last {len(times)}")
+    for name, key in PROXY_LATENCIES.items():
+        row = stats["latency_ms"][key]
+        if row["count"]:
+            shares = ", ".join(f"{share} {row[share]:.0f} ms" for share in ("p50", "p95", "p99"))
+            lines.append(f"{name:<10} {shares} over the last {row['count']:,}")
     failed = sum(1 for query in queries if (query["status"] or 200) >= 400)
     lines += ([f"failed     {failed} of the last {len(queries)}"] if failed else []) + [""]
     for query in queries[:SHOWN_QUERIES]:
@@ -148,11 +150,6 @@ def rag_lines(stats: dict[str, Any]) -> list[str]:
 
 def _heading(passage: dict[str, Any]) -> str:
     return f" · {passage['heading']}" if passage.get("heading") else ""
-
-
-def _at(times: list[float], share: float) -> float:
-    """The nearest-rank percentile of sorted values."""
-    return times[min(len(times) - 1, int(share * len(times)))]
 
 
 def _number(value: float | None) -> str:

@@ -16,7 +16,6 @@ from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 from lorewright.serving import vllm
 from lorewright.serving.context import own_context
-from lorewright.serving.gpu import stop_and_release
 from lorewright.stages import Run
 from lorewright.stages.serve import configuration
 
@@ -57,8 +56,9 @@ def main(given: argparse.Namespace) -> int:
     if getattr(given, "dry_run", False):
         print(dry_run(run))
         return 0
-    wanted = stopped(run) if given.verb == "restart" else (given.verb,)
-    execute(run, Choice(services=wanted))
+    anew = given.verb == "restart"
+    wanted = running(run) if anew else (given.verb,)
+    execute(run, Choice(services=wanted, anew=anew))
     for name in wanted:
         step = run.plan.step(name)
         print(f"\nOpenAI API  {services.base_url(str(step.part['host']), int(step.part['port']))}/v1   {names(run, name)}")
@@ -115,11 +115,7 @@ def dry_run(run: Run) -> str:
     return f"# {shown(file)}\n{text}\n{vllm.shell_line(command, vllm.variables(run.accelerator, run.recipe))}"
 
 
-def stopped(run: Run) -> tuple[str, ...]:
-    """Stops the recipe's services, the proxy first; which are to run afterwards: those that ran, at least vLLM."""
-    found = []
-    for step in reversed(run.plan.steps):
-        if step.kind == "service" and stop_and_release(run.paths.service(step)):
-            run.console.stage(step.name, f"stopped on port {step.part['port']}")
-            found.append(step.name)
-    return ("rag",) if "rag" in found else ("serve",)
+def running(run: Run) -> tuple[str, ...]:
+    """What restart starts again: what runs now, at least vLLM. The proxy brings vLLM with it."""
+    rag = [step for step in run.plan.steps if step.name == "rag"]
+    return ("rag",) if any(services.running(run.paths.service(step)) for step in rag) else ("serve",)

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from lorewright.rag.body import Body
 from lorewright.rag.inject import Style
-from lorewright.rag.lore_control import LoreControl
 from lorewright.rag.store import Hit
 
 
 class Asked(Protocol):
-    """turns: how many of the oldest can be left out. left_out: messages that are. search_text: empty where there is none."""
+    """given: the checked body. turns: how many of the oldest can be left out. left_out: messages that are. search_text: empty where
+    there is none. content: the body to forward.
+    """
 
     @property
     def path(self) -> str: ...
 
     @property
-    def lore(self) -> LoreControl: ...
-
-    @property
-    def model(self) -> Any: ...
-
-    @property
-    def streamed(self) -> bool: ...
+    def given(self) -> Body: ...
 
     @property
     def answer_tokens(self) -> int | None: ...

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from starlette.requests import Request
 
 from lorewright.rag.api_error import ApiError
-from lorewright.rag.lore_control import LoreControl, read_control
+from lorewright.rag.lore_control import LoreControl, read_control, whole_number
 from lorewright.recipe.model import Limits
 
 SHOW_PROMPT = ("echo", "prompt_logprobs")  # they give the prompt back: it is then the client's own, unless lore is asked for by name
@@ -34,6 +34,18 @@ class Body:
     raw: bytes
     values: Mapping[str, Any]
     lore: LoreControl
+
+    @property
+    def model(self) -> Any:
+        return self.values.get("model")
+
+    @property
+    def streamed(self) -> bool:
+        return bool(self.values.get("stream"))
+
+    def written(self, changes: Mapping[str, Any]) -> bytes:
+        """The body to forward: byte for byte what came where nothing has changed."""
+        return self.raw if self.raw and not changes else json.dumps({**self.values, **changes}).encode()
 
 
 async def receive_body(request: Request, limits: Limits) -> bytes:
@@ -102,7 +114,7 @@ def _check_names(values: Mapping[str, Any], rules: Rules) -> None:
         raise ApiError(400, f"unknown field {shown(unknown[0])}: {meant}{advice}", param=shown(unknown[0]), code="unknown_parameter")
 
 
-def _check_sizes(values: Mapping[str, Any], limits: Limits) -> None:
+def _check_sizes(values: dict[str, Any], limits: Limits) -> None:
     for name in ("n", "best_of"):
         _check_whole(values, name, limits.answers, "answers")
     for name in LENGTHS:
@@ -113,12 +125,13 @@ def _check_sizes(values: Mapping[str, Any], limits: Limits) -> None:
         raise ApiError(400, f"prompts times n is more than {limits.answers}; the recipe's rag.limits.answers sets this", param="prompt")
 
 
-def _check_whole(values: Mapping[str, Any], name: str, most: int | None, limit: str) -> None:
-    value = values.get(name)
-    if value is None:
+def _check_whole(values: dict[str, Any], name: str, most: int | None, limit: str) -> None:
+    if values.get(name) is None:
         return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    value = whole_number(values[name])
+    if value is None or value < 0:
         raise ApiError(400, f"{name} must be a whole number, 0 or more", param=name)
+    values[name] = value
     if most is not None and value > most:
         raise ApiError(400, f"{name} is more than {most}; the recipe's rag.limits.{limit} sets this", param=name)
 

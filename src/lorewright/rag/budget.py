@@ -52,7 +52,7 @@ async def fit(counter: TokenCounter, asked: Asked, hits: Sequence[Hit], room: Ro
     if count is None:
         return fitted
     texts = [hit.passage.text for hit in hits]
-    fitted.tokens = await counter.passages(asked.model, texts, headers)
+    fitted.tokens = await counter.passages(asked.given.model, texts, headers)
     _keep_budget(fitted, room.tokens(count.longest))
     count = await _keep_context(counter, fitted, room, headers, count)
     if not fitted.hits and _over(count, 1) > 0:

@@ -130,6 +130,10 @@ class Catalogue:
         """The passages of a file, in their order."""
         return [_passage(row) for row in self._ask(f"SELECT {FACTS} {FROM} WHERE p.file = ? ORDER BY p.number", (key,))]
 
+    def every(self) -> list[Passage]:
+        """All passages, each file's in their order."""
+        return [_passage(row) for row in self._ask(f"SELECT {FACTS} {FROM} ORDER BY p.file, p.number", ())]
+
     def beside(self, name: str, reach: int) -> list[str]:
         """The ids of the passages of the same section that stand up to `reach` places before and after this one, in their order."""
         key, number = _place(name)

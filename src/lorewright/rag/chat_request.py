@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -10,7 +9,6 @@ from typing import Any, ClassVar
 from lorewright.rag.api_error import ApiError
 from lorewright.rag.body import Body, Rules, read_body
 from lorewright.rag.inject import Message, Style, inject
-from lorewright.rag.lore_control import LoreControl
 from lorewright.rag.retrieve import query_text, user_turns
 from lorewright.rag.store import Hit
 
@@ -32,18 +30,6 @@ class ChatRequest:
     left_out: int = 0
 
     @property
-    def lore(self) -> LoreControl:
-        return self.given.lore
-
-    @property
-    def model(self) -> Any:
-        return self.given.values.get("model")
-
-    @property
-    def streamed(self) -> bool:
-        return bool(self.given.values.get("stream"))
-
-    @property
     def answer_tokens(self) -> int | None:
         """How long the answer may get; None where the request does not say."""
         limits = [self.given.values.get(name) for name in ("max_tokens", "max_completion_tokens")]
@@ -60,10 +46,7 @@ class ChatRequest:
         return query_text(self.messages)
 
     def content(self, hits: Sequence[Hit], style: Style) -> bytes:
-        """The body to forward; byte for byte what came when there is nothing to change."""
-        if self.given.raw and not hits and not self.left_out:
-            return self.given.raw
-        return json.dumps({**self.given.values, "messages": inject(self.messages, hits, style)}).encode()
+        return self.given.written({"messages": inject(self.messages, hits, style)} if hits or self.left_out else {})
 
     def tokenize_body(self, hits: Sequence[Hit], style: Style) -> dict[str, Any]:
         values = self.given.values

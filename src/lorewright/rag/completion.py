@@ -45,7 +45,7 @@ class Completion:
 
     async def _answer(self, asked: Asked, headers: Sequence[Header], send: Send) -> None:
         proxy = self.proxy
-        with proxy.history.record(asked.path, asked.question, asked.streamed) as query:
+        with proxy.history.record(asked.path, asked.question, asked.given.streamed) as query:
             async with proxy.places.one():
                 fitted = await self._fitted(asked, headers, query)
                 content = fitted.asked.content(fitted.hits, proxy.room.style)
@@ -56,7 +56,7 @@ class Completion:
 
     async def _fitted(self, asked: Asked, headers: Sequence[Header], query: Query) -> Fitted:
         proxy, found = self.proxy, Retrieval()
-        if asked.lore.wanted and proxy.index:
+        if asked.given.lore.wanted and proxy.index:
             # In a thread: embedding takes all of a core for milliseconds, in which no stream would move.
             found = await asyncio.to_thread(proxy.find, asked)
             query.search_text, query.retrieval_ms = asked.search_text, round(found.milliseconds, 1)

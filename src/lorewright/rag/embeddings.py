@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +46,7 @@ class Embeddings:
         proxy = self.proxy
         with proxy.history.record(PATH, None, streamed=False) as query:
             async with proxy.places.one():
-                if not is_own(body.values.get("model"), proxy.embedder) and await self._forwarded(body, headers, send, query):
+                if not is_own(body.model, proxy.embedder) and await self._forwarded(body, headers, send, query):
                     return
                 answer = await embed(proxy.embedder, body.values)
             query.first_byte()
@@ -56,7 +55,7 @@ class Embeddings:
 
     async def _forwarded(self, body: Body, headers: Sequence[Header], send: Send, query: Query) -> bool:
         """False where the model server has no such route, as when its model writes; and we can answer instead."""
-        content = body.raw or json.dumps(body.values).encode()
+        content = body.written({})
         async with self.proxy.upstream.answer("POST", PATH, headers, content) as answer:
             unrouted = answer.status in (404, 405, 501) and b'"error"' not in await _whole(answer, self.proxy.upstream)
             if unrouted and self.proxy.embedder:

@@ -45,10 +45,17 @@ def _read_object(given: Mapping[str, Any]) -> LoreControl:
     for name in given:
         if name not in ("top_k", *FILTERS):
             raise _wrong("lore takes top_k, categories, sources and tags, nothing else")
-    top_k = given.get("top_k")
-    if top_k is not None and (not isinstance(top_k, int) or isinstance(top_k, bool) or not 1 <= top_k <= MOST):
+    top_k = whole_number(given.get("top_k"))
+    if given.get("top_k") is not None and (top_k is None or not 1 <= top_k <= MOST):
         raise _wrong(f"lore.top_k must be a whole number from 1 to {MOST}")
     return LoreControl(True, True, top_k, *(_words(given, name) for name in FILTERS))
+
+
+def whole_number(value: Any) -> int | None:
+    """A number of JSON that is whole, also when it is written as 5.0; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if value == value // 1 else None
 
 
 def _words(given: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class Proxy:
         if not (self.lore and self.embedder and text):
             return Retrieval()
         with self.lore.using() as index:
-            return retrieve(index, self.embedder, text, replace(self.settings.search, **asked.lore.changes()))
+            return retrieve(index, self.embedder, text, replace(self.settings.search, **asked.given.lore.changes()))
 
 
 def make_proxy(settings: ProxySettings, lore: Lore | None, embedder: LoreEmbedder | None) -> Proxy:

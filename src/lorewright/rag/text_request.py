@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,7 +9,6 @@ from typing import Any, ClassVar
 from lorewright.rag.api_error import ApiError
 from lorewright.rag.body import Body, Rules, read_body
 from lorewright.rag.inject import Style, before_prompt
-from lorewright.rag.lore_control import LoreControl
 from lorewright.rag.retrieve import query_text
 from lorewright.rag.store import Hit
 
@@ -28,18 +26,6 @@ class TextRequest:
     prompt: str | None
 
     @property
-    def lore(self) -> LoreControl:
-        return self.given.lore
-
-    @property
-    def model(self) -> Any:
-        return self.given.values.get("model")
-
-    @property
-    def streamed(self) -> bool:
-        return bool(self.given.values.get("stream"))
-
-    @property
     def answer_tokens(self) -> int | None:
         length = self.given.values.get("max_tokens")
         return length if isinstance(length, int) else ANSWER_TOKENS
@@ -54,11 +40,7 @@ class TextRequest:
         return query_text([{"role": "user", "content": self.prompt}])
 
     def content(self, hits: Sequence[Hit], style: Style) -> bytes:
-        """The body to forward; byte for byte what came when there is nothing to change."""
-        if self.given.raw and not hits:
-            return self.given.raw
-        changed = {"prompt": before_prompt(self.prompt, hits, style)} if hits and self.prompt is not None else {}
-        return json.dumps({**self.given.values, **changed}).encode()
+        return self.given.written({"prompt": before_prompt(self.prompt, hits, style)} if hits and self.prompt is not None else {})
 
     def tokenize_body(self, hits: Sequence[Hit], style: Style) -> dict[str, Any]:
         values = self.given.values

@@ -23,6 +23,8 @@ PATIENCE = 5.0  # seconds for the index to answer
 
 
 def add_views(app: FastAPI, proxy: Proxy) -> None:
+    described = description(proxy.settings.limits, proxy.settings.extra_fields)
+
     async def health(request: Request) -> Response:
         if proxy.lore and request.query_params.get("lore") == "newest" and not proxy.lore.newest:
             return JSONResponse({"status": "a new index of the lore is about to be taken up"}, 503)
@@ -48,7 +50,7 @@ def add_views(app: FastAPI, proxy: Proxy) -> None:
         return PlainTextResponse(exposition(proxy), media_type=CONTENT_TYPE)
 
     async def openapi(request: Request) -> Response:
-        return JSONResponse(description())
+        return JSONResponse(described)
 
     routes = {"/health": health, "/ready": ready, "/stats": stats, "/v1/lore/last": last, "/metrics": metrics, "/openapi.json": openapi}
     for path, view in routes.items():

@@ -50,21 +50,33 @@ RecipeLoader.add_implicit_resolver(
 )
 
 
-def read_source(path: Path, shown: str) -> Source:
-    """Reads one recipe file.
+@dataclass(frozen=True)
+class Kind:
+    """What a file is called in messages, and what to do about one that is not there or empty."""
+
+    name: str
+    missing: str
+    empty: str
+
+
+RECIPE = Kind("recipe", "./lorewright validate configs/*.yaml shows what there is", "start from a copy of configs/starter.yaml")
+
+
+def read_source(path: Path, shown: str, kind: Kind = RECIPE) -> Source:
+    """Reads one file.
 
     path: the file. shown: how the user named it, for messages.
     Raises LorewrightError when the file cannot be read as one YAML mapping at all.
     """
-    text = _read_text(path, shown)
+    text = _read_text(path, shown, kind)
     loader = RecipeLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
-            raise LorewrightError("the file is empty", where=shown, remedy="start from a copy of configs/starter.yaml")
+            raise LorewrightError("the file is empty", where=shown, remedy=kind.empty)
         if not isinstance(node, yaml.MappingNode):
-            kind = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
-            raise LorewrightError(f"a recipe is a mapping of keys, this is {kind}", where=f"{shown}:{node.start_mark.line + 1}")
+            got = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
+            raise LorewrightError(f"a {kind.name} is a mapping of keys, this is {got}", where=f"{shown}:{node.start_mark.line + 1}")
         walker = _Walker(loader, path, shown)
         return Source(walker.value(node, ()), walker.marks, walker.problems)
     except yaml.MarkedYAMLError as problem:
@@ -72,7 +84,7 @@ def read_source(path: Path, shown: str) -> Source:
     except yaml.YAMLError as problem:
         raise LorewrightError(f"not readable as YAML: {str(problem).splitlines()[0]}", where=shown) from None
     except RecursionError:
-        raise LorewrightError("nested too deeply for a recipe", where=shown) from None
+        raise LorewrightError(f"nested too deeply for a {kind.name}", where=shown) from None
     finally:
         loader.dispose()
 
@@ -92,18 +104,18 @@ def read_value(text: str, place: str, into: Source) -> Any:
     return value
 
 
-def _read_text(path: Path, shown: str) -> str:
+def _read_text(path: Path, shown: str, kind: Kind) -> str:
     try:
         facts = path.stat()
         if stat.S_ISDIR(facts.st_mode):
-            raise LorewrightError("is a folder, not a recipe", where=shown)
+            raise LorewrightError(f"is a folder, not a {kind.name}", where=shown)
         if not stat.S_ISREG(facts.st_mode):
             raise LorewrightError("is not a regular file", where=shown)
         if facts.st_size > LARGEST_BYTES:
-            raise LorewrightError(f"is {facts.st_size / 1e6:.0f} MB; a recipe is at most 1 MB", where=shown)
+            raise LorewrightError(f"is {facts.st_size / 1e6:.0f} MB; a {kind.name} is at most 1 MB", where=shown)
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise LorewrightError("no such file", where=shown, remedy="./lorewright validate configs/*.yaml shows what there is") from None
+        raise LorewrightError("no such file", where=shown, remedy=kind.missing) from None
     except UnicodeDecodeError as problem:
         raise LorewrightError(f"is not UTF-8 text (byte {problem.start})", where=shown) from None
     except OSError as problem:
