@@ -27,6 +27,7 @@ def told(file: Path, folder: Path) -> ProxySettings:
     launch = rag(run.plan.step("rag"), run)
     assert launch.command[-1] == str(folder / "rag.json")
     assert launch.ready == "/health?lore=newest", "who asks after an ingest is answered from it"
+    assert launch.environment["MALLOC_ARENA_MAX"] == "2"
     return read_settings(folder / "rag.json")
 
 

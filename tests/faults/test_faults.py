@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-import stat
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,48 +16,17 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import yaml
 
-from lorewright import envs
 from lorewright.manifest import read_json
 from lorewright.rag.store import open_index
-from tests.conftest import FAKES, fake_model, free_port
 from tests.faults.clients import Question, Weather, asked, asking
+from tests.faults.conftest import REAL
 from tests.faults.desk import Desk
 from tests.faults.writer import Writer
 
 MINUTES = float(os.environ.get("LOREWRIGHT_FAULTS_MINUTES", "10"))
 SEED = int(os.environ.get("LOREWRIGHT_FAULTS_SEED", "7"))
-REAL = os.environ.get("LOREWRIGHT_FAULTS_VLLM") == "real"
 CLIENTS = 2 if REAL else 6
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
-    monkeypatch.setenv("LOREWRIGHT_ACCELERATOR", "cpu")
-    core = envs.ensure("core")
-    if REAL:
-        envs.ensure("serve")
-        model = request.getfixturevalue("tiny_model")
-    else:
-        model = fake_model(tmp_path)
-        monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls.jsonl"))
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        python = envs.locate("serve").path / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f"#!{sys.executable}\n" + (FAKES / "vllm.py").read_text())
-        python.chmod(python.stat().st_mode | stat.S_IXUSR)
-        envs.locate("core").path.symlink_to(core.path)
-    ports = free_port(), free_port()
-    recipe = {
-        "recipe": "faults", "base_model": str(model), "vllm": {"max_model_len": 2048, "max_num_seqs": 4},
-        "serve": {"port": ports[0], "start_timeout": 300}, "rag": {"collection": "world", "sources": ["lore"], "port": ports[1], "top_k": 3},
-    }  # fmt: skip
-    file = tmp_path / "faults.yaml"
-    file.write_text(yaml.safe_dump(recipe))
-    desk = Desk(file, tmp_path / "runs", ports)
-    yield desk
-    desk.lorewright("stop", right=False)
 
 
 @pytest.mark.long
