@@ -152,7 +152,7 @@ def _ingest(recipe: Recipe) -> Step:
     assert recipe.rag
     local = (recipe.rag.embedding_model,) if is_folder(recipe.rag.embedding_model) else ()
     part: dict[str, Any] = {"embedding_model": None if local else recipe.rag.embedding_model}
-    part |= {"chunk_words": recipe.rag.chunk_words, "chunk_overlap": recipe.rag.chunk_overlap}
+    part |= {key: getattr(recipe.rag, key) for key in ("embedding_precision", "chunk_words", "chunk_overlap")}
     return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, local, ("index",), recipe.rag.collection, version=3)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lorewright.errors import LorewrightError
-from lorewright.rag.embed import load_embedder, query_prefix
+from lorewright.rag import embed
+from lorewright.rag.embed import load_embedder, precision_here, query_prefix
 
 
 @pytest.mark.real
@@ -26,6 +27,30 @@ def test_the_packaged_model_finds_what_is_meant(capfd: pytest.CaptureFixture[str
 
     with ThreadPoolExecutor(3) as threads:  # raises what a thread raised
         assert len(list(threads.map(lambda number: embedder.query("long " * 20 * number), range(20)))) == 20
+
+
+@pytest.mark.real
+@pytest.mark.req("F7")
+@pytest.mark.filterwarnings("default")
+def test_bfloat16_gives_nearly_the_same_passages_and_the_same_questions() -> None:
+    plain, fast = load_embedder("all-MiniLM-L6-v2"), load_embedder("all-MiniLM-L6-v2", "bfloat16")
+    texts = ["Her left arm is a steel prosthesis.", "The harbour freezes in winter. " * 9]
+    one, other = plain.passages(texts), fast.passages(texts)
+    assert other.dtype == np.float32
+    assert not np.array_equal(one, other)
+    assert np.all((one * other).sum(axis=1) > 0.999)
+    assert np.array_equal(plain.query("the arm"), fast.query("the arm"))
+
+
+@pytest.mark.req("F7")
+def test_auto_is_what_the_processor_is_fast_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = tmp_path / "cpuinfo"
+    monkeypatch.setattr(embed, "CPU", cpu)
+    assert precision_here("auto") == "float32", "not on Linux"
+    cpu.write_text("flags\t\t: fpu avx512_bf16 amx_int8\n")
+    assert precision_here("auto") == "float32"
+    cpu.write_text("flags\t\t: fpu amx_bf16 amx_int8\n")
+    assert (precision_here("auto"), precision_here("float32")) == ("bfloat16", "float32")
 
 
 @pytest.mark.real

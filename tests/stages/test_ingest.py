@@ -40,7 +40,7 @@ class Slow(WordEmbedder):
         time.sleep(0.05)
         return super().passages(list(texts))
 
-ingest.load_embedder = lambda name: Slow()
+ingest.load_embedder = lambda *asked: Slow()
 sys.exit(main(["ingest", sys.argv[1]]))
 """
 
@@ -50,7 +50,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The embedders that were loaded."""
     loaded: list[str] = []
 
-    def load(name: str) -> WordEmbedder:
+    def load(name: str, precision: str) -> WordEmbedder:
         loaded.append(name)
         return WordEmbedder()
 
@@ -105,6 +105,18 @@ def test_another_way_of_cutting_means_all_anew(
     execute(run, ONLY)
     assert "ingest    all lore is embedded anew: chunk_words was 180, is 90" in capfd.readouterr().err
     assert facts(run)["embedded"] == 3
+
+
+@pytest.mark.req("F7")
+def test_other_precision_means_other_vectors(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, capfd) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path)
+    execute(run_of(file, "rag.embedding_precision=bfloat16"), ONLY)
+    run = run_of(file, "rag.embedding_precision=float32")
+    execute(run, ONLY)
+    assert "all lore is embedded anew: embedding_precision was bfloat16, is float32" in capfd.readouterr().err
+    stamp = read_json(run.paths.latest(run.plan.step("ingest")) / "index" / "stamp.json")
+    assert (stamp["embedding_precision"], facts(run)["embedded"]) == ("float32", 3)
 
 
 def test_force_embeds_all_again(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
