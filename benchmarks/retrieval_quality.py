@@ -29,7 +29,7 @@ from made_lore import made_lore  # noqa: E402
 
 from lorewright.data.extract import Work  # noqa: E402
 from lorewright.rag.chunk import Cut, searchable  # noqa: E402
-from lorewright.rag.embed import load_embedder  # noqa: E402
+from lorewright.rag.embed import load_embedder, precision_here  # noqa: E402
 from lorewright.rag.lore_files import READING, lore_files, read_files  # noqa: E402
 from lorewright.rag.retrieve import Retrieval, Search, retrieve  # noqa: E402
 from lorewright.rag.store import open_index, write_index  # noqa: E402
@@ -62,28 +62,33 @@ def main() -> None:
     rag = load(REPO / "configs" / "starter.yaml").rag
     assert rag
     distance = given.max_distance or rag.max_distance
+    whole = Search(5, distance, True, rag.per_source)
     ways = {
-        "as the recipe says": Search(5, distance, True, rag.per_source), "by meaning alone": Search(5, distance, False, rag.per_source),
-        "by meaning, no threshold": Search(5, 2.0, False),
+        "as the recipe says": ("auto", whole), "as the recipe says, in float32": ("float32", whole),
+        "by meaning alone": ("auto", Search(5, distance, False, rag.per_source)),
+        "by meaning, no threshold": ("auto", Search(5, 2.0, False)),
     }  # fmt: skip
     suite = yaml.safe_load((REPO / "benchmarks" / "suites" / "retrieval.yaml").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        answers = {way: ask(given.keep or Path(folder), given.distractors, suite, search) for way, search in ways.items()}
+        place = given.keep or Path(folder)
+        answers = {way: ask(place / how, given.distractors, suite, search, how) for way, (how, search) in ways.items()}
     if given.look:
         look(answers["as the recipe says"])
         return
     beside = f"{given.distractors:,} made passages beside the lore"
-    head = f"{time.strftime('%Y-%m-%d')}, {rag.embedding_model}, {beside}, max_distance {distance:g}."
+    model = f"{rag.embedding_model} in {precision_here(rag.embedding_precision)}"
+    head = f"{time.strftime('%Y-%m-%d')}, {model}, {beside}, max_distance {distance:g}."
     rule = "Of every pair of questions the first was seen when thresholds were chosen; counted here are the others alone."
     text = "\n".join(["## retrieval_quality", "", head, rule, "", *table(answers)]) + "\n"
     (REPO / "benchmarks" / "results" / "retrieval_quality.md").write_text(text, encoding="utf-8")
     print(text)
 
 
-def ask(folder: Path, distractors: int, suite: dict[str, list[Any]], search: Search) -> dict[str, list[Answer]]:
+def ask(folder: Path, distractors: int, suite: dict[str, list[Any]], search: Search, precision: str) -> dict[str, list[Answer]]:
     """Kind -> an answer for each question. The index is made by the first call."""
-    embedder = load_embedder("all-MiniLM-L6-v2")
+    embedder = load_embedder("all-MiniLM-L6-v2", precision)
     if not (folder / "index").exists():
+        folder.mkdir(parents=True, exist_ok=True)
         files, _ = lore_files([str(REPO / "RAG" / "data")], lambda file: hashlib.sha256(file.read_bytes()).hexdigest())
         read = read_files(files, Cut(180), Work(folder, READING, folder / "log"))
         passages = [passage for one in read for passage in one.passages] + made_lore(distractors, sentences=2)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,7 +44,13 @@ class TextEmbedder(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def everyday(self) -> Vectors: ...
+
     def query(self, text: str) -> Vectors: ...
+
+
+EVERYDAY = Path(__file__).with_name("everyday.txt")  # a question a line; none is one of a benchmark
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,12 @@ class Embedder:
                 progress(min(start + BATCH, len(texts)), len(texts))
         return vectors
 
+    @cached_property
+    def everyday(self) -> Vectors:
+        """Questions that concern no lore, see ground.py: float32 (n, dimension), rows of length 1; n is 0 for a model not tuned for."""
+        texts = EVERYDAY.read_text(encoding="utf-8").splitlines() if self.name in PACKAGED else []
+        return self._queries(texts) if texts else np.empty((0, self.dimension), dtype=np.float32)
+
     def _computing(self) -> AbstractContextManager[Any]:
         if self.precision == "float32":
             return nullcontext()
@@ -86,9 +99,13 @@ class Embedder:
 
     def query(self, text: str) -> Vectors:
         """float32 (dimension,), of length 1. Safe to call from several threads."""
+        return np.asarray(self._queries([text])[0], dtype=np.float32)
+
+    def _queries(self, texts: Sequence[str]) -> Vectors:
+        asked = [self.query_prefix + text for text in texts]
         with self.lock:
-            vector = self.model.encode_query(self.query_prefix + text, show_progress_bar=False, normalize_embeddings=True)
-        return np.asarray(vector, dtype=np.float32)
+            vectors = self.model.encode_query(asked, show_progress_bar=False, normalize_embeddings=True)
+        return np.asarray(vectors, dtype=np.float32)
 
 
 def precision_here(asked: str) -> str:
