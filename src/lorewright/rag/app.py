@@ -22,7 +22,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.body import Rules
 from lorewright.rag.chat_request import ChatRequest, read_chat
 from lorewright.rag.completion import Completion
-from lorewright.rag.embed import load_embedder
+from lorewright.rag.embed import load_embedder, use_one_thread
 from lorewright.rag.embeddings import PATH as EMBEDDINGS
 from lorewright.rag.embeddings import Embeddings
 from lorewright.rag.hangup import while_connected
@@ -50,7 +50,8 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     opened = open_index(settings.index) if settings.index and not index else None
     index = index or opened
     if index and not embedder:
-        embedder = load_embedder(settings.embedding_model)
+        use_one_thread()
+        embedder = load_embedder(settings.embedding_model, "auto")
     if index and embedder:
         require_same_model(index, embedder)
         embedder.query("warm up")  # the first query is ten times slower: not the user's

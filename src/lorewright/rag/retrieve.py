@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ QUERY_WORDS = 180
 # Reciprocal rank fusion: a passage counts 1 / (60 + its rank) in each list it stands in (Cormack, Clarke and Buettcher 2009).
 RANK_CONSTANT = 60
 DEPTH = 20  # passages taken from each list at least
+WORDS = ThreadPoolExecutor(4, thread_name_prefix="words")  # SQLite searches on another core
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,11 @@ def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) ->
     """The passages that concern the text; none where it does not concern the lore."""
     started = time.perf_counter()
     asked = terms(text) if search.lexical else []
+    only = index.catalogue.resolved(Filter(search.categories, search.sources, search.tags))
+    depth = max(DEPTH, 4 * search.top_k)
+    worded = WORDS.submit(index.catalogue.ranked, asked, depth, only)  # while the question is embedded
     vector = embedder.query(text)
-    found = _found(index, vector, asked, search)
+    found = _found(index, vector, worded.result(), only, depth)
     notes: tuple[str, ...] = ()
     if search.rerank:
         found, notes = _reranked(text, found, search.rerank)
@@ -73,12 +78,9 @@ def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) ->
     return Retrieval(tuple(hits), tuple(dropped), milliseconds, notes)
 
 
-def _found(index: Index, vector: Vectors, asked: Sequence[str], search: Search) -> list[Hit]:
+def _found(index: Index, vector: Vectors, worded: Sequence[str], only: Filter, depth: int) -> list[Hit]:
     """What is near and what has the words, fused: best first."""
-    only = index.catalogue.resolved(Filter(search.categories, search.sources, search.tags))
-    depth = max(DEPTH, 4 * search.top_k)
     near = {hit.name: hit for hit in index.search(vector, depth, only)}
-    worded = index.catalogue.ranked(asked, depth, only)
     scores = _fused([list(near), worded])
     best = sorted(scores, key=lambda name: -scores[name])[:depth]
     new = [name for name in best if name not in near]
