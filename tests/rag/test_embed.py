@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from lorewright.errors import LorewrightError
-from lorewright.rag import embed
+from lorewright.rag import app, embed
 from lorewright.rag.embed import load_embedder, precision_here, query_prefix
+
+from .fakes import WordEmbedder, settings, write_lore
 
 
 @pytest.mark.real
@@ -71,3 +73,19 @@ def test_bge_wants_a_prefix_before_queries() -> None:
     assert query_prefix("BAAI/bge-large-en-v1.5") == "Represent this sentence for searching relevant passages: "
     assert query_prefix("/models/bge-small-en") == query_prefix("BAAI/bge-large-en-v1.5")
     assert query_prefix("BAAI/bge-m3") == query_prefix("all-MiniLM-L6-v2") == ""
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("default")
+def test_the_proxy_embeds_on_one_thread_and_in_what_is_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(app, "load_embedder", lambda *given: asked.append(given) or WordEmbedder())
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        app.create_app(settings("http://127.0.0.1:1", index=write_lore(tmp_path / "index")))
+        assert (torch.get_num_threads(), asked) == (1, [("words", "auto")])
+    finally:
+        torch.set_num_threads(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -32,7 +33,7 @@ from lorewright.rag.page import add_page
 from lorewright.rag.proxy import LoreEmbedder, Proxy, make_proxy
 from lorewright.rag.relay import relay
 from lorewright.rag.rerank import load_reranker
-from lorewright.rag.retrieve import require_same_model
+from lorewright.rag.retrieve import require_same_model, retrieve
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index, open_index
 from lorewright.rag.text_request import TextRequest, read_text
@@ -54,7 +55,7 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
         embedder = load_embedder(settings.embedding_model, "auto")
     if index and embedder:
         require_same_model(index, embedder)
-        embedder.query("warm up")  # the first query is ten times slower: not the user's
+        retrieve(index, embedder, "warm up", replace(settings.search, rerank=None))  # the first takes a second: not the user's
         if settings.search.rerank:
             load_reranker(settings.search.rerank.model)
     proxy = make_proxy(settings, index, embedder)
