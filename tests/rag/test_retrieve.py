@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from lorewright.errors import LorewrightError
-from lorewright.rag.catalogue import Catalogue
 from lorewright.rag.choose import Dropped, choose
 from lorewright.rag.chunk import Passage
 from lorewright.rag.embed import Vectors
@@ -100,19 +97,6 @@ def test_what_only_words_find_has_its_true_distance(world: Index) -> None:
     assert world.distances(embedder.query("rope"), list(true)) == pytest.approx(true, abs=1e-5)
     assert world.distances(embedder.query("rope"), []) == {}
     assert {hit.name: hit.distance for hit in retrieve(world, embedder, "rope", every).hits} == pytest.approx(true)
-
-
-def test_words_are_looked_up_while_the_question_is_embedded(world: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked, ranked = threading.Event(), Catalogue.ranked
-
-    def noted(*given: Any) -> list[str]:
-        looked.set()
-        return ranked(*given)
-
-    monkeypatch.setattr(Catalogue, "ranked", noted)
-    seen: list[bool] = []
-    retrieve(world, WordEmbedder(lambda: seen.append(looked.wait(5))), "rope", Search(2, 2.0))
-    assert seen == [True]
 
 
 @pytest.mark.req("F7")

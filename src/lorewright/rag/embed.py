@@ -139,7 +139,7 @@ def use_one_thread() -> None:
 def _unit(vectors: Any) -> Vectors:
     """float32, rows of length 1: in bfloat16 they would be so only within a thousandth."""
     exact = np.asarray(vectors, dtype=np.float32)
-    return np.asarray(exact / np.linalg.norm(exact, axis=1, keepdims=True), dtype=np.float32)
+    return np.asarray(exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 def query_prefix(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +24,6 @@ QUERY_WORDS = 180
 # Reciprocal rank fusion: a passage counts 1 / (60 + its rank) in each list it stands in (Cormack, Clarke and Buettcher 2009).
 RANK_CONSTANT = 60
 DEPTH = 20  # passages taken from each list at least
-WORDS = ThreadPoolExecutor(4, thread_name_prefix="words")  # SQLite searches on another core
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,8 @@ def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) ->
     asked = terms(text) if search.lexical else []
     only = index.catalogue.resolved(Filter(search.categories, search.sources, search.tags))
     depth = max(DEPTH, 4 * search.top_k)
-    worded = WORDS.submit(index.catalogue.ranked, asked, depth, only)  # while the question is embedded
     vector = embedder.query(text)
-    found = _found(index, vector, worded.result(), only, depth)
+    found = _found(index, vector, index.catalogue.ranked(asked, depth, only), only, depth)
     notes: tuple[str, ...] = ()
     if search.rerank:
         found, notes = _reranked(text, found, search.rerank)
