@@ -33,7 +33,6 @@ class WordEmbedder:
     """Each word is a direction: texts that share words are near. gate: called before each query, to make it slow."""
 
     name, dimension = "words", DIMENSION
-    everyday = np.empty((0, DIMENSION), dtype=np.float32)
 
     def __init__(self, gate: Callable[[], object] = lambda: None) -> None:
         self.gate = gate

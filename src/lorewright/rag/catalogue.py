@@ -127,11 +127,6 @@ class Catalogue:
             found |= {row[0]: _passage(row) for row in rows}
         return found
 
-    def some(self, wanted: int) -> list[str]:
-        """The ids of `wanted` passages or up to twice as many, from everywhere; of all where there are no more."""
-        question = "SELECT file || ':' || number FROM passages WHERE row % max(1, (SELECT count(*) FROM passages) / ?) = 0"
-        return [row[0] for row in self._ask(question, (wanted,))]
-
     def file(self, key: str) -> list[Passage]:
         """The passages of a file, in their order."""
         return [_passage(row) for row in self._ask(f"SELECT {FACTS} {FROM} WHERE p.file = ? ORDER BY p.number", (key,))]

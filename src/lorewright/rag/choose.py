@@ -10,9 +10,9 @@ from lorewright.rag.lexical import terms
 from lorewright.rag.store import Hit, Index
 
 # How much farther than rag.max_distance (cosine): the nearest passage if the question's words find one that its meaning finds too,
-# and a passage that comes with a nearer one. Chosen by the first half of benchmarks/suites/retrieval.yaml and by retrieval_tuning.yaml.
-AGREED = 0.05
-COMPANY = 0.25
+# and a passage that comes with a nearer one. Chosen by the first half of benchmarks/suites/retrieval.yaml.
+AGREED = 0.1
+COMPANY = 0.2
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,18 @@ class Dropped:
     reason: str
 
 
-def choose(
-    found: Sequence[Hit], names: Set[str], top_k: int, max_distance: float, per_source: int, more: float = 0.0
-) -> tuple[list[Hit], list[Dropped]]:
+def choose(found: Sequence[Hit], names: Set[str], top_k: int, max_distance: float, per_source: int) -> tuple[list[Hit], list[Dropped]]:
     """(the first top_k that may be used, up to top_k of those passed over).
 
-    found: best first. more: added to max_distance when the question is judged. A fused score says only which is better, not whether
-    it is good. So the question is judged first: it concerns the lore if one passage is within max_distance, or a little farther while
-    words and meaning agree on one, or if it has one of the lore's names. Then that passage may bring others that are farther, and a
-    name is a reason however far the rest of the question is.
+    found: best first. A fused score says only which is better, not whether it is good. So the question is judged first: it concerns
+    the lore if one passage is within max_distance, or a little farther while words and meaning agree on one, or if it has one of
+    the lore's names. Then that passage may bring others that are farther, and a name is a reason however far the rest of the
+    question is.
     """
     nearest = min((hit.distance for hit in found), default=0.0)
     agreed = AGREED if any(hit.found_by == "both" for hit in found) else 0.0
-    if nearest > max_distance + more + agreed and not names:
-        return [], [Dropped(hit, f"nothing is nearer than {round(max_distance + more, 2):g}") for hit in found[:top_k]]
+    if nearest > max_distance + agreed and not names:
+        return [], [Dropped(hit, f"nothing is nearer than {max_distance:g}") for hit in found[:top_k]]
     limit = max_distance + COMPANY
     hits, dropped = list[Hit](), list[Dropped]()
     used = Counter[str]()

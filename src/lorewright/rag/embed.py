@@ -9,7 +9,6 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,13 +42,7 @@ class TextEmbedder(Protocol):
     @property
     def dimension(self) -> int: ...
 
-    @property
-    def everyday(self) -> Vectors: ...
-
     def query(self, text: str) -> Vectors: ...
-
-
-EVERYDAY = Path(__file__).with_name("everyday.txt")  # a question a line; none is one of a benchmark
 
 
 @dataclass(frozen=True)
@@ -77,21 +70,11 @@ class Embedder:
                 progress(min(start + BATCH, len(texts)), len(texts))
         return vectors
 
-    @cached_property
-    def everyday(self) -> Vectors:
-        """Questions that concern no lore, see ground.py: float32 (n, dimension), rows of length 1; n is 0 for a model not tuned for."""
-        texts = EVERYDAY.read_text(encoding="utf-8").splitlines() if self.name in PACKAGED else []
-        return self._queries(texts) if texts else np.empty((0, self.dimension), dtype=np.float32)
-
     def query(self, text: str) -> Vectors:
         """float32 (dimension,), of length 1. Safe to call from several threads."""
-        vector: Vectors = self._queries([text])[0]
-        return vector
-
-    def _queries(self, texts: Sequence[str]) -> Vectors:
-        asked = [self.query_prefix + text for text in texts]
         with self.lock:
-            return _unit(self.model.encode_query(asked, show_progress_bar=False))
+            vectors = _unit(self.model.encode_query([self.query_prefix + text], show_progress_bar=False))
+        return np.asarray(vectors[0])
 
 
 def precision_here(asked: str) -> str:

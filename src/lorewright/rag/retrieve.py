@@ -12,7 +12,6 @@ from lorewright.rag.catalogue import Filter
 from lorewright.rag.choose import Dropped as Dropped
 from lorewright.rag.choose import add_neighbours, choose
 from lorewright.rag.embed import TextEmbedder, Vectors
-from lorewright.rag.ground import allowance
 from lorewright.rag.lexical import terms
 from lorewright.rag.rerank import load_reranker
 from lorewright.rag.store import Hit, Index
@@ -68,8 +67,7 @@ def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) ->
     notes: tuple[str, ...] = ()
     if search.rerank:
         found, notes = _reranked(text, found, search.rerank)
-    names, more = index.catalogue.names(asked), allowance(vector, index.centre, embedder.everyday)
-    hits, dropped = choose(found, names, search.top_k, search.max_distance, search.per_source, more)
+    hits, dropped = choose(found, index.catalogue.names(asked), search.top_k, search.max_distance, search.per_source)
     hits = add_neighbours(index, hits, search.neighbours)
     milliseconds = (time.perf_counter() - started) * 1000
     return Retrieval(tuple(hits), tuple(dropped), milliseconds, notes)

@@ -12,7 +12,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ STAMP = "stamp.json"
 BATCH = 4096  # rows given to Chroma at once; it takes no more than 5,461
 AGAIN = "ingest the lore again: ./lorewright ingest RECIPE --force"
 EVERYTHING = Filter()
-SAMPLE = 1000  # passages that stand for all where their mean is taken
 WIDER = 4  # times as many passages are looked at before a filter is left to Chroma
 # How many candidates a search keeps. With Chroma's 100 the nearest of 15,000 sentences was missed in a fifth of the questions; with
 # 800 in none of 108, and it costs a millisecond more.
@@ -64,13 +62,6 @@ class Index:
     collection: Any = field(repr=False)
     client: Any = field(repr=False)
     catalogue: Catalogue = field(repr=False)
-
-    @cached_property
-    def centre(self) -> Vectors:
-        """The mean of the passages' vectors, or of a thousand of them: float32 (dimension,)."""
-        found = self.collection.get(ids=self.catalogue.some(SAMPLE), include=["embeddings"])
-        vectors: Vectors = np.asarray(found["embeddings"], dtype=np.float32)
-        return np.asarray(vectors.mean(axis=0), dtype=np.float32)
 
     def search(self, vector: Vectors, top_k: int, only: Filter = EVERYTHING) -> list[Hit]:
         """The passages nearest to the vector (dimension,), nearest first, at most top_k. Safe to call from several threads.
