@@ -55,7 +55,7 @@ threshold 37 of the 54 have their passage among the first five.
   five, but no better at telling what is no question of the lore, and vectors of all tokens of 50,000 passages are gigabytes.
 
 A larger embedding model or a cross-encoder (`rag.embedding_model`, `rag.rerank`) comes from a hub; no package that was found carries
-one.
+a better one whose weights could be checked.
 """.strip()
 WANTED = {"named": 0.95, "alias": 0.95, "paraphrased": 0.85, "unmatched": 0.05}
 
