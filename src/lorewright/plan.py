@@ -153,7 +153,7 @@ def _serve(recipe: Recipe) -> Step:
 def _ingest(recipe: Recipe) -> Step:
     assert recipe.rag
     local, part = _embedding(recipe)
-    part |= {"chunk_words": recipe.rag.chunk_words, "chunk_overlap": recipe.rag.chunk_overlap}
+    part |= {key: getattr(recipe.rag, key) for key in ("embedding_precision", "chunk_words", "chunk_overlap")}
     return Step("ingest", "artifact", "core", (), part, recipe.rag.sources, local, ("index",), recipe.rag.collection, version=3)
 
 

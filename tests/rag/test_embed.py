@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from lorewright.errors import LorewrightError
-from lorewright.rag.embed import load_embedder, query_prefix
+from lorewright.rag import app, embed
+from lorewright.rag.embed import load_embedder, precision_here, query_prefix
+
+from .fakes import WordEmbedder, settings, write_lore
 
 
 @pytest.mark.real
@@ -29,6 +32,31 @@ def test_the_packaged_model_finds_what_is_meant(capfd: pytest.CaptureFixture[str
 
 
 @pytest.mark.real
+@pytest.mark.req("F7")
+@pytest.mark.filterwarnings("default")
+def test_bfloat16_gives_nearly_the_same() -> None:
+    plain, fast = load_embedder("all-MiniLM-L6-v2"), load_embedder("all-MiniLM-L6-v2", "bfloat16")
+    texts = ["Her left arm is a steel prosthesis.", "The harbour freezes in winter. " * 9]
+    one, other = plain.passages(texts), fast.passages(texts)
+    assert other.dtype == np.float32
+    assert not np.array_equal(one, other)
+    assert np.all((one * other).sum(axis=1) > 0.999)
+    assert np.allclose(np.linalg.norm(other, axis=1), 1, atol=1e-6)
+    assert float(plain.query("the arm") @ fast.query("the arm")) > 0.999
+
+
+@pytest.mark.req("F7")
+def test_auto_is_what_the_processor_is_fast_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = tmp_path / "cpuinfo"
+    monkeypatch.setattr(embed, "CPU", cpu)
+    assert precision_here("auto") == "float32", "not on Linux"
+    cpu.write_text("flags\t\t: fpu avx512_bf16 amx_int8\n")
+    assert precision_here("auto") == "float32"
+    cpu.write_text("flags\t\t: fpu amx_bf16 amx_int8\n")
+    assert (precision_here("auto"), precision_here("float32")) == ("bfloat16", "float32")
+
+
+@pytest.mark.real
 @pytest.mark.filterwarnings("default")
 def test_a_folder_that_holds_no_model_is_the_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
@@ -45,3 +73,19 @@ def test_bge_wants_a_prefix_before_queries() -> None:
     assert query_prefix("BAAI/bge-large-en-v1.5") == "Represent this sentence for searching relevant passages: "
     assert query_prefix("/models/bge-small-en") == query_prefix("BAAI/bge-large-en-v1.5")
     assert query_prefix("BAAI/bge-m3") == query_prefix("all-MiniLM-L6-v2") == ""
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("default")
+def test_the_proxy_embeds_on_one_thread_and_in_what_is_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(app, "load_embedder", lambda *given: asked.append(given) or WordEmbedder())
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        app.create_app(settings("http://127.0.0.1:1", index=write_lore(tmp_path / "index")))
+        assert (torch.get_num_threads(), asked) == (1, [("words", "auto")])
+    finally:
+        torch.set_num_threads(before)

@@ -17,6 +17,11 @@ LORE = [
     ("places/zurich.md", "places", "Zürich", "Old town", "The river Limmat runs by. Łódź is far. On Sundays bells ring.", ()),
     ("人物/林冲.md", "人物", "林冲", "枪", "豹子头林冲用一支长枪。他是八十万禁军教头。", ()),
 ]  # fmt: skip
+SCRIPTS = [
+    ("hi/राजा.md", "hi", "राजकुमारी", "किताब", "राजकुमारी ने किताब छिपाई। राजा को नहीं मालूम।", ()),
+    ("th/เจ้าหญิง.md", "th", "เจ้าหญิง", "หนังสือ", "เจ้าหญิงซ่อนหนังสือไว้ใต้ต้นไม้", ()),
+    ("ar/ملك.md", "ar", "الملك", "السيف", "كسر الملك السيف القديم.", ()),
+]  # fmt: skip
 
 
 def passage(source: str, category: str, title: str, heading: str, text: str, tags: tuple[str, ...]) -> Passage:
@@ -27,9 +32,9 @@ def passage(source: str, category: str, title: str, heading: str, text: str, tag
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     folder = tmp_path_factory.mktemp("catalogue")
     writer = CatalogueWriter(folder / "passages.sqlite")
-    for number, row in enumerate(LORE):
+    for number, row in enumerate(LORE + SCRIPTS):
         writer.add(f"f{number}", [passage(*row)], [1], "")
-    assert writer.finish() == (4, 4)
+    assert writer.finish() == (7, 7)
     return open_catalogue(folder)
 
 
@@ -41,9 +46,17 @@ def found(catalogue: Catalogue, question: str, only: Filter = Filter()) -> list[
 @pytest.mark.parametrize(("question", "first"), [
     ("Who is Josip?", "f0:0"), ("JOSIP MARRABLE’S debt", "f0:0"), ("what does oduya sell", "f1:0"), ("zurich", "f2:0"), ("Zu\u0308rich?", "f2:0"),
     ("lodz", "f2:0"), ("林冲的枪", "f3:0"), ("豹子头是谁", "f3:0"), ("禁军", "f3:0"),
+    ("किताब कहाँ है", "f4:0"), ("หนังสือ", "f5:0"), ("เจ้าหญิงอยู่ที่ไหน", "f5:0"), ("السَّيْف", "f6:0"), ("الس‌يف", "f6:0"),
 ])  # fmt: skip
 def test_names_accents_and_scripts_without_spaces_are_found(catalogue: Catalogue, question: str, first: str) -> None:
     assert found(catalogue, question)[0] == first
+
+
+def test_signs_that_are_no_letters_do_not_tear_a_word() -> None:
+    assert terms("हिन्दी की कहानी") == ["हिन्दी", "की", "कहानी"]
+    assert terms("கதாநாயகன்") == ["கதாநாயகன்"]
+    assert terms("ที่บ้าน") == ["ที่บ้", "บ้า", "าน"], "a sign with its tone is one of a pair"
+    assert terms("שָׁלוֹם كِتَاب") == ["שלום", "كتاب"]
 
 
 def test_what_says_most_comes_first(catalogue: Catalogue) -> None:

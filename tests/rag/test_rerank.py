@@ -1,41 +1,48 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lorewright.errors import LorewrightError
+from lorewright.rag import app
 from lorewright.rag import retrieve as retrieving
 from lorewright.rag.rerank import Reranker, load_reranker
 from lorewright.rag.retrieve import Search, retrieve
 from lorewright.rag.store import Index
 from lorewright.recipe import Rerank
 
-from .fakes import WordEmbedder
+from .fakes import WordEmbedder, running_proxy
+from .test_upstream import CHAT, REQUEST
+from .upstream_server import UpstreamServer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "her", "arm", "steel", "the", "harbour", "freezes", "elara", "voss"]
 
 
 class Longest:
-    """Stands for a model that likes long texts. gate: waited for before each answer."""
+    """Stands for a model that likes long texts. gate: waited for before each answer. answers: how many it gave."""
 
     def __init__(self) -> None:
-        self.gate = threading.Event()
+        self.gate, self.answers = threading.Event(), 0
         self.gate.set()
 
     def predict(self, pairs: Sequence[tuple[str, str]], **more: object) -> list[float]:
-        self.gate.wait(5)
+        self.gate.wait(20)
+        self.answers += 1
         return [float(len(text)) for _, text in pairs]
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Longest:
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Longest]:
     longest = Longest()
     reranker = Reranker(longest)
-    monkeypatch.setattr(retrieving, "load_reranker", lambda name: reranker)
-    return longest
+    for part in (retrieving, app):
+        monkeypatch.setattr(part, "load_reranker", lambda name: reranker)
+    yield longest
+    longest.gate.set()
 
 
 @pytest.mark.req("F7")
@@ -59,11 +66,20 @@ def test_too_slow_a_model_changes_nothing_and_holds_up_nobody(index: Index, mode
     late = retrieve(index, WordEmbedder(), "harbour", search)
     assert late.hits == plain.hits
     assert late.notes == ("not reranked: it takes longer than 30 ms",)
-    assert late.milliseconds < 1000
     busy = retrieve(index, WordEmbedder(), "harbour", Search(3, 2.0, rerank=Rerank("m", 60_000, 20)))
     assert busy.hits == plain.hits
-    assert busy.milliseconds < 1000, "a model that is still busy is not waited for"
-    model.gate.set()
+    assert model.answers == 0, "a model that is still busy is not waited for"
+
+
+def test_that_it_was_not_reranked_is_told(upstream: UpstreamServer, index: Index, model: Longest) -> None:
+    model.gate.clear()
+    retrieval = {"rerank": {"model": "m", "deadline_ms": 30, "candidates": 20}}
+    with running_proxy(upstream.address, index, retrieval=retrieval) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as proxy:
+        proxy.post(CHAT, json=REQUEST)
+        said = ["not reranked: it takes longer than 30 ms"]
+        assert proxy.get("/v1/lore/last").json()["notes"] == said
+        assert proxy.get("/stats").json()["recent_queries"][0]["notes"] == said
+        model.gate.set()
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ class Slow(WordEmbedder):
         time.sleep(0.05)
         return super().passages(list(texts))
 
-ingest.load_embedder = lambda name: Slow()
+ingest.load_embedder = lambda *asked: Slow()
 sys.exit(main(["ingest", sys.argv[1]]))
 """
 
@@ -57,7 +57,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The embedders that were loaded."""
     loaded: list[str] = []
 
-    def load(name: str) -> WordEmbedder:
+    def load(name: str, precision: str) -> WordEmbedder:
         loaded.append(name)
         return WordEmbedder()
 
@@ -123,6 +123,18 @@ def test_another_way_of_cutting_means_all_anew(
     execute(run, ONLY)
     assert "ingest    all lore is embedded anew: chunk_words was 180, is 90" in capfd.readouterr().err
     assert facts(run)["embedded"] == 3
+
+
+@pytest.mark.req("F7")
+def test_other_precision_means_other_vectors(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path, capfd) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe(rag={"sources": ["lore"]})
+    lore(tmp_path)
+    execute(run_of(file, "rag.embedding_precision=bfloat16"), ONLY)
+    run = run_of(file, "rag.embedding_precision=float32")
+    execute(run, ONLY)
+    assert "all lore is embedded anew: embedding_precision was bfloat16, is float32" in capfd.readouterr().err
+    stamp = read_json(run.paths.latest(run.plan.step("ingest")) / "index" / "stamp.json")
+    assert (stamp["embedding_precision"], facts(run)["embedded"]) == ("float32", 3)
 
 
 def test_force_embeds_all_again(make_recipe, run_of: RunOf, fake_tools: Path, words: list[str], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -310,7 +322,7 @@ def test_an_index_never_holds_what_was_written_after_it_was_named(
     with pytest.raises(LorewrightError, match="the lore has changed while it was read; run the same command again"):
         execute(run_of(file), ONLY)
     monkeypatch.undo()
-    monkeypatch.setattr(stage, "load_embedder", lambda name: WordEmbedder())
+    monkeypatch.setattr(stage, "load_embedder", lambda name, *more: WordEmbedder())
     (folder / "0.md").write_text(before)
     execute(run_of(file), ONLY)
     index = open_index(run_of(file).paths.latest(run_of(file).plan.step("ingest")) / "index")

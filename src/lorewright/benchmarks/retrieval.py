@@ -49,7 +49,7 @@ def bench(recipe: Recipe, done: Mapping[str, Path], suite: Suite, console: Conso
     assert recipe.rag
     index = open_index(done["ingest"] / "index")
     try:
-        embedder = load_embedder(recipe.rag.embedding_model)
+        embedder = load_embedder(recipe.rag.embedding_model, "auto")
         require_same_model(index, embedder)
         with console.bar("bench") as bar:
             measured = measure(index, embedder, suite.questions, search_of(recipe.rag), bar)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -23,7 +24,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.body import Rules
 from lorewright.rag.chat_request import ChatRequest, read_chat
 from lorewright.rag.completion import Completion
-from lorewright.rag.embed import load_embedder
+from lorewright.rag.embed import load_embedder, use_one_thread
 from lorewright.rag.embeddings import PATH as EMBEDDINGS
 from lorewright.rag.embeddings import Embeddings
 from lorewright.rag.hangup import while_connected
@@ -34,7 +35,7 @@ from lorewright.rag.page import add_page
 from lorewright.rag.proxy import LoreEmbedder, Proxy, make_proxy
 from lorewright.rag.relay import relay
 from lorewright.rag.rerank import load_reranker
-from lorewright.rag.retrieve import require_same_model
+from lorewright.rag.retrieve import require_same_model, retrieve
 from lorewright.rag.settings import ProxySettings
 from lorewright.rag.store import Index
 from lorewright.rag.text_request import TextRequest, read_text
@@ -51,10 +52,11 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     require_key(settings.host, keys)
     lore = Lore(index) if index else open_lore(settings.index) if settings.index else None
     if lore and not embedder:
-        embedder = load_embedder(settings.embedding_model)
+        use_one_thread()
+        embedder = load_embedder(settings.embedding_model, "auto")
     if lore and embedder:
         require_same_model(lore.index, embedder)
-        embedder.query("warm up")  # the first query is ten times slower: not the user's
+        retrieve(lore.index, embedder, "warm up", replace(settings.search, rerank=None))  # the first takes a second: not the user's
         if settings.search.rerank:
             load_reranker(settings.search.rerank.model)
     proxy = make_proxy(settings, lore, embedder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from lorewright.data.front_matter import split_front_matter
 from lorewright.rag.words import count_words, pack_overlapping, sentences
 
-CHUNKER_VERSION = 3  # goes into an index's stamp: raise it when the same files would give other passages
+CHUNKER_VERSION = 4  # goes into an index's stamp: raise it when the same files would give other passages, or other words
 FEWEST_WORDS = 4  # a shorter sentence says nothing by itself
 HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)(?:[ \t]+#+)?[ \t]*")
 CODE_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")

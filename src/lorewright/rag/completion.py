@@ -60,7 +60,7 @@ class Completion:
             # In a thread: embedding takes all of a core for milliseconds, in which no stream would move.
             found = await asyncio.to_thread(proxy.find, asked)
             query.search_text, query.retrieval_ms = asked.search_text, round(found.milliseconds, 1)
-            query.dropped = found.dropped
+            query.dropped, query.notes = found.dropped, found.notes
         fitted = await fit(proxy.counter, asked, found.hits, proxy.room, headers)
         query.hits, query.tokens, query.left_out = fitted.hits, fitted.tokens, fitted.asked.left_out
         query.dropped = [*found.dropped, *fitted.dropped]

@@ -28,6 +28,7 @@ class Query:
     """One question while it is answered, and after. status and total_ms stay None until it ends.
 
     search_text: what was searched for. tokens: by a passage's text, where the model server counted them. left_out: messages.
+    notes: what retrieval could not do as the recipe asks.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Query:
     search_text: str = ""
     hits: Sequence[Hit] = ()
     dropped: Sequence[Dropped] = ()
+    notes: Sequence[str] = ()
     tokens: Mapping[str, int] = field(default_factory=dict)
     left_out: int = 0
     retrieval_ms: float | None = None
@@ -62,6 +64,7 @@ class Query:
             "streamed": self.streamed,
             "passages": [self._shown(hit) for hit in self.hits],
             "dropped": [self._shown(one.hit) | {"reason": one.reason} for one in self.dropped],
+            "notes": list(self.notes),
             "dropped_messages": self.left_out,
             "retrieval_ms": self.retrieval_ms,
             "first_byte_ms": self.first_byte_ms,
@@ -77,6 +80,7 @@ class Query:
             "query": self.search_text,
             "passages": [self._whole(hit) for hit in self.hits],
             "dropped": [self._whole(one.hit) | {"reason": one.reason} for one in self.dropped],
+            "notes": list(self.notes),
         }
 
     def _shown(self, hit: Hit) -> dict[str, Any]:

@@ -11,11 +11,17 @@ from lorewright.rag.words import WIDE, sentences
 
 # Where a word stands in a passage. Each is a column of the full-text table, and these are their weights when BM25 ranks.
 COLUMNS = {"title": 3.0, "heading": 2.0, "names": 1.5, "starts": 1.0, "body": 1.0}
-# Written without spaces, or with particles glued to the word: such a run is known by its pairs of signs.
-_RUNS = rf"{WIDE}\uac00-\ud7a3"
-_TOKEN = re.compile(rf"[{_RUNS}]+|[^\W_{_RUNS}]+")
+# Written without spaces, or with particles glued to the word: such a run is known by its pairs of signs. Behind Chinese, Japanese and
+# Korean stand Thai, Lao, Burmese and Khmer.
+_RUNS = rf"{WIDE}\uac00-\ud7a3\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+# Vowel signs and the like, which are no letters to `re` but belong to the letter before them; with what joins and parts letters in a word.
+_SIGNS = "".join(chr(code) for code in (*range(0x300, 0x2000), *range(0xA800, 0xAC00)) if unicodedata.category(chr(code))[0] == "M")
+_SIGNS += "\u200c\u200d"
+_TOKEN = re.compile(rf"[{_RUNS}]+|[^\W_{_RUNS}](?:[^\W_{_RUNS}]|[{_SIGNS}])*")
+_SIGN = re.compile(rf"[^{_SIGNS}]?[{_SIGNS}]*")
 _WIDE_RUN = re.compile(rf"[{_RUNS}]")
-_MARKS = re.compile(r"[\u0300-\u036f]")
+# Accents, and the points of Hebrew and Arabic, which are written or left out.
+_MARKS = re.compile(r"[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u065f\u0670\u200c\u200d]")
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th"})
 _OPENING = '"“‘«‹„*:(—['  # what follows one of these is written large for its place, not for being a name
 # Words of questions and of grammar. In a small lore they can be rare, and then say the least while they count the most.
@@ -29,7 +35,7 @@ COMMON = frozenset(
 
 
 def fold(text: str) -> str:
-    """Small letters without accents: how a name is typed in a hurry. Signs that are not Latin keep their marks."""
+    """Small letters without accents: how a name is typed in a hurry. Vowel signs that are always written stay."""
     if text.isascii():
         return text.lower()
     bare = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
@@ -73,7 +79,8 @@ def _terms(text: str) -> Iterator[tuple[str, str]]:
     for match in _TOKEN.finditer(text):
         token = match[0]
         if _WIDE_RUN.match(token):
-            yield from ((token[at : at + 2], "") for at in range(max(1, len(token) - 1)))
+            signs = [sign for sign in _SIGN.findall(token) if sign]
+            yield from (("".join(signs[at : at + 2]), "") for at in range(max(1, len(signs) - 1)))
             continue
         term = fold(token)
         if len(term) > 1 or token.isdigit():

@@ -61,7 +61,7 @@ def description(limits: Limits | None = None, extra: tuple[str, ...] = ()) -> Sc
                 "The passages an answer was given, and those dropped.", "/v1/lore/last", {"404": "no such request among the last fifty"},
                 {"request": "the answer's x-lorewright-request; the newest where it is left out"},
             ),
-            "/health": _get("The proxy is alive.", "/health"),
+            "/health": _get("The proxy is alive.", "/health", None, {"lore": "newest: 503 while a newer index is not yet taken up"}),
             "/ready": _get("The model server and the lore index answer (200) or not (503).", "/ready"),
             "/stats": _get("Recent queries, counts and latency percentiles.", "/stats"),
             "/metrics": _get("Counts for Prometheus.", "/metrics"),

@@ -30,19 +30,21 @@ PASSAGE: dict[str, Schema] = {
 }  # fmt: skip
 IN_FULL = {**PASSAGE, "title": TEXT, "text": TEXT}
 REASON: dict[str, Schema] = {"reason": TEXT}
-LAST = whole({"request": TEXT, "query": TEXT, "passages": _listed(whole(IN_FULL)), "dropped": _listed(whole(IN_FULL | REASON))})
+NOTES: dict[str, Schema] = {"notes": _listed(TEXT)}
+LAST = whole({"request": TEXT, "query": TEXT, "passages": _listed(whole(IN_FULL)), "dropped": _listed(whole(IN_FULL | REASON))} | NOTES)
 QUERY = whole(
     {
         "request": TEXT, "time": {"type": "string", "format": "date-time"}, "path": TEXT, "question": TEXT, "streamed": {"type": "boolean"},
         "passages": _listed(whole(PASSAGE)), "dropped": _listed(whole(PASSAGE | REASON)), "dropped_messages": WHOLE,
         "retrieval_ms": MILLISECONDS, "first_byte_ms": MILLISECONDS, "status": {"type": ["integer", "null"]}, "total_ms": MILLISECONDS,
         "error": {"type": ["string", "null"]},
-    }
+    } | NOTES
 )  # fmt: skip
 LATENCY = whole({"count": WHOLE, "p50": MILLISECONDS, "p95": MILLISECONDS, "p99": MILLISECONDS})
 STATS = whole(
     {
         "recipe": TEXT, "total_queries": WHOLE, "chunks_available": WHOLE, "collection": {"type": ["object", "null"]}, "active": WHOLE,
+        "index": {"type": ["string", "null"]}, "index_refused": {"type": ["string", "null"]},
         "waiting": WHOLE, "latency_ms": whole({"retrieval": LATENCY, "first_byte": LATENCY, "total": LATENCY}),
         "recent_queries": _listed(QUERY),
     }
@@ -54,7 +56,10 @@ JSON = "application/json"
 ANSWERS: dict[str, dict[str, tuple[str, Schema, str]]] = {
     "/v1/models": {"200": ("OpenAI's list of models", {"type": "object"}, JSON)},
     "/v1/lore/last": {"200": ("passages best first", LAST, JSON)},
-    "/health": {"200": ("alive", whole({"status": {"const": "ok"}}), JSON)},
+    "/health": {
+        "200": ("alive", whole({"status": {"const": "ok"}}), JSON),
+        "503": ("a new index of the lore is about to be taken up", whole({"status": TEXT}), JSON),
+    },
     "/ready": {"200": ("both answer", READY, JSON), "503": ("one of them does not", READY, JSON)},
     "/stats": {"200": ("recent queries newest first, milliseconds of the last thousand", STATS, JSON)},
     "/metrics": {"200": ("Prometheus' text", TEXT, "text/plain")},

@@ -11,7 +11,7 @@ from lorewright.errors import LorewrightError
 from lorewright.rag.catalogue import Filter
 from lorewright.rag.choose import Dropped as Dropped
 from lorewright.rag.choose import add_neighbours, choose
-from lorewright.rag.embed import TextEmbedder
+from lorewright.rag.embed import TextEmbedder, Vectors
 from lorewright.rag.lexical import terms
 from lorewright.rag.rerank import load_reranker
 from lorewright.rag.store import Hit, Index
@@ -60,7 +60,10 @@ def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) ->
     """The passages that concern the text; none where it does not concern the lore."""
     started = time.perf_counter()
     asked = terms(text) if search.lexical else []
-    found = _found(index, embedder, text, asked, search)
+    only = index.catalogue.resolved(Filter(search.categories, search.sources, search.tags))
+    depth = max(DEPTH, 4 * search.top_k)
+    vector = embedder.query(text)
+    found = _found(index, vector, index.catalogue.ranked(asked, depth, only), only, depth)
     notes: tuple[str, ...] = ()
     if search.rerank:
         found, notes = _reranked(text, found, search.rerank)
@@ -70,13 +73,9 @@ def retrieve(index: Index, embedder: TextEmbedder, text: str, search: Search) ->
     return Retrieval(tuple(hits), tuple(dropped), milliseconds, notes)
 
 
-def _found(index: Index, embedder: TextEmbedder, text: str, asked: Sequence[str], search: Search) -> list[Hit]:
+def _found(index: Index, vector: Vectors, worded: Sequence[str], only: Filter, depth: int) -> list[Hit]:
     """What is near and what has the words, fused: best first."""
-    only = index.catalogue.resolved(Filter(search.categories, search.sources, search.tags))
-    depth = max(DEPTH, 4 * search.top_k)
-    vector = embedder.query(text)
     near = {hit.name: hit for hit in index.search(vector, depth, only)}
-    worded = index.catalogue.ranked(asked, depth, only)
     scores = _fused([list(near), worded])
     best = sorted(scores, key=lambda name: -scores[name])[:depth]
     new = [name for name in best if name not in near]

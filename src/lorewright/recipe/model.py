@@ -199,6 +199,7 @@ class Rag:
     collection: str
     sources: tuple[str, ...]
     embedding_model: str
+    embedding_precision: str
     chunk_words: int
     chunk_overlap: int
     top_k: int

@@ -13,7 +13,7 @@ from lorewright.errors import LorewrightError
 from lorewright.manifest import Hashes, digest, read_json, write_json
 from lorewright.plan import Step
 from lorewright.rag.chunk import Cut
-from lorewright.rag.embed import load_embedder
+from lorewright.rag.embed import load_embedder, precision_here
 from lorewright.rag.ingest import Order, earlier_index, make_index
 from lorewright.rag.lore_files import READING, lore_files
 from lorewright.rag.prune import OWNER
@@ -23,6 +23,7 @@ from lorewright.stages.run import Facts, Run
 INDEX = "index"
 EXTRACTED = "extracted"
 FACTS = "ingest.json"
+VECTORS = ("embedding_model", "embedding_files", "embedding_precision")  # what a vector depends on beside its text
 
 
 def ingest(step: Step, run: Run) -> Facts:
@@ -72,7 +73,8 @@ def _journals(run: Run) -> list[Path]:
 def _kind(rag: Rag, model: str) -> dict[str, Any]:
     """What two indexes must have in common for the vectors of one to be used in the other. model: hash of a local model's files."""
     return {
-        "embedding_model": rag.embedding_model, "embedding_files": model, "chunk_words": rag.chunk_words, "chunk_overlap": rag.chunk_overlap
+        "embedding_model": rag.embedding_model, "embedding_files": model, "embedding_precision": precision_here(rag.embedding_precision),
+        "chunk_words": rag.chunk_words, "chunk_overlap": rag.chunk_overlap,
     }  # fmt: skip
 
 
@@ -80,13 +82,12 @@ def _order(rag: Rag, kind: Mapping[str, Any], run: Run, hashes: Hashes) -> tuple
     """(what is to be made, the files that cannot be opened with the reason)."""
     collection = run.work.parent
     files, unreadable = lore_files(rag.sources, hashes.file)
-    model = digest([kind["embedding_model"], kind["embedding_files"]])
-    journal = collection / f"{run.recipe.name}.{model}.vectors"
+    journal = collection / f"{run.recipe.name}.{digest([kind[name] for name in VECTORS])}.vectors"
     if run.fresh:
         journal.unlink(missing_ok=True)
     log = run.paths.log("ingest")
     log.parent.mkdir(parents=True, exist_ok=True)
     earlier = [] if run.fresh else [folder / EXTRACTED for folder in collection.iterdir() if folder != run.work]
     work = Work(run.work / EXTRACTED, READING, log, earlier)
-    load = functools.cache(lambda: load_embedder(rag.embedding_model))
+    load = functools.cache(lambda: load_embedder(rag.embedding_model, rag.embedding_precision))
     return Order(files, Cut(rag.chunk_words, rag.chunk_overlap), kind, load, journal, work), unreadable
