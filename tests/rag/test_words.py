@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import unicodedata
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lorewright.rag.words import count_words, last_words, pack
 
-PIECES = ["word", "Two words.", 'He said "no."', "\n\n", "\n", " ", "第一章。", "你好", "- item\n", "| a | b |\n", "...", "é", "\t"]
+PIECES = ["ที่อยู่", "word", "Two words.", 'He said "no."', "\n\n", "\n", " ", "第一章。", "你好", "- item\n", "| a | b |\n", "...", "é", "\t"]
 TEXT = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 
 
@@ -45,3 +47,11 @@ def test_last_words() -> None:
     assert last_words("a b  c", 2) == "b  c"
     assert last_words("a b", 5) == "a b"
     assert last_words("a b", 0) == ""
+
+
+def test_thai_is_counted_and_cut_without_tearing_a_vowel_from_its_letter() -> None:
+    text = "นาฬิกาน้ำขึ้นน้ำลงเดินช้าไปหกนาทีทุกคืน" * 20
+    pieces = pack(text, 50)
+    assert 100 < count_words(text) < 250 and len(pieces) > 2
+    assert "".join(pieces) == text
+    assert [piece for piece in pieces if unicodedata.category(piece[0]).startswith("M")] == []

@@ -7,16 +7,14 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from lorewright.rag.chunk import Passage
-from lorewright.rag.words import WIDE, sentences
+from lorewright.rag.words import SIGNS, SPACELESS, WIDE, sentences
 
 # Where a word stands in a passage. Each is a column of the full-text table, and these are their weights when BM25 ranks.
 COLUMNS = {"title": 3.0, "heading": 2.0, "names": 1.5, "starts": 1.0, "body": 1.0}
 # Written without spaces, or with particles glued to the word: such a run is known by its pairs of signs. Behind Chinese, Japanese and
 # Korean stand Thai, Lao, Burmese and Khmer.
-_RUNS = rf"{WIDE}\uac00-\ud7a3\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
-# Vowel signs and the like, which are no letters to `re` but belong to the letter before them; with what joins and parts letters in a word.
-_SIGNS = "".join(chr(code) for code in (*range(0x300, 0x2000), *range(0xA800, 0xAC00)) if unicodedata.category(chr(code))[0] == "M")
-_SIGNS += "\u200c\u200d"
+_RUNS = rf"{WIDE}\uac00-\ud7a3{SPACELESS}"
+_SIGNS = f"{SIGNS}\u200c\u200d"  # with what joins and parts letters in a word
 _TOKEN = re.compile(rf"[{_RUNS}]+|[^\W_{_RUNS}](?:[^\W_{_RUNS}]|[{_SIGNS}])*")
 _SIGN = re.compile(rf"[^{_SIGNS}]?[{_SIGNS}]*")
 _WIDE_RUN = re.compile(rf"[{_RUNS}]")

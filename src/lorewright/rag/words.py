@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
-# Chinese and Japanese are written without spaces: there each character counts as a word.
+# Chinese and Japanese are written without spaces: there each character counts as a word. Thai, Lao, Burmese and Khmer are too, in
+# letters: there some four of them do.
 WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-WORD = re.compile(rf"[{WIDE}]|[^\s{WIDE}]+")
+SPACELESS = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+# Vowel signs and the like, which are no letters to `re` but belong to the letter before them.
+SIGNS = "".join(chr(code) for code in (*range(0x300, 0x2000), *range(0xA800, 0xAC00)) if unicodedata.category(chr(code))[0] == "M")
+WORD = re.compile(rf"[{WIDE}]|[{SPACELESS}]{{1,4}}[{SIGNS}]*|[^\s{WIDE}{SPACELESS}]+")
 PARAGRAPH_END = re.compile(r"\n(?:[ \t]*\n)+")
 # A full stop with what closes after it; a wide full stop, which no space follows; the line before a list item or a table row.
 SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]*_]*\s+|[。！？]+[”’」』]*|\n(?=[ \t]*(?:[-*+|]|\d+[.)])\s)")
