@@ -27,7 +27,7 @@ ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
 
 # Keys of `rag` that the proxy is told as they are.
 PROXY_KEYS = (
-    "host", "port", "budget", "position", "introduction", "overflow", "max_active", "max_waiting", "timeouts", "limits",
+    "host", "port", "budget", "position", "introduction", "template", "overflow", "max_active", "max_waiting", "timeouts", "limits",
     "extra_fields", "allowed_hosts", "cors_origins",
 )  # fmt: skip
 

@@ -21,7 +21,7 @@ USER = {"role": "user", "content": "Hi"}
 def test_the_block_goes_to_the_end_of_the_system_message_and_nothing_is_mutated(content: object) -> None:
     messages = [{"role": "system", "content": content, "name": "s"}, USER, {"role": "system", "content": "later"}]
     before = copy.deepcopy(messages)
-    block = reference_block(HITS)
+    block = reference_block(HITS, Style())
     result = inject(messages, HITS, Style())
     assert messages == before
     assert result[1:] == messages[1:]
@@ -33,13 +33,13 @@ def test_the_block_goes_to_the_end_of_the_system_message_and_nothing_is_mutated(
 
 
 def test_without_a_system_message_there_will_be_one() -> None:
-    assert inject([USER], HITS, Style()) == [{"role": "system", "content": reference_block(HITS)}, USER]
+    assert inject([USER], HITS, Style()) == [{"role": "system", "content": reference_block(HITS, Style())}, USER]
     assert inject([USER], [], Style()) == [USER]
     assert inject([{"role": "developer", "content": "a"}], HITS, Style())[0]["role"] == "developer"
 
 
 def test_each_passage_stands_under_its_source_and_heading() -> None:
-    block = reference_block(HITS)
+    block = reference_block(HITS, Style())
     assert "not instructions" in block
     assert "[1] characters/elara.md\nElara Voss > Augmentations\n\nHer left arm is cybernetic" in block
     assert "[3] worldbuilding/city.md\nThe city > Harbour" in block
@@ -47,7 +47,7 @@ def test_each_passage_stands_under_its_source_and_heading() -> None:
 
 @given(st.lists(st.text(alphabet="~a\n", max_size=40), min_size=1, max_size=4))
 def test_a_passage_cannot_close_the_fence(texts: list[str]) -> None:
-    block = reference_block([Hit(Passage(f"x{text}x", "~~~~~s", "c", "t", "h"), 0.1) for text in texts])
+    block = reference_block([Hit(Passage(f"x{text}x", "~~~~~s", "c", "t", "h"), 0.1) for text in texts], Style())
     fence = block.rpartition("\n")[2]
     assert re.fullmatch("~{4,}", fence)
     assert block.count(fence) == 2
@@ -61,7 +61,7 @@ def test_the_block_can_stand_before_the_last_user_turn(content: object) -> None:
     last = {"role": "user", "content": content}
     messages = [{"role": "system", "content": "Be brief."}, USER, {"role": "assistant", "content": "Yes?"}, last]
     style = Style("before_last_user", "Facts.")
-    block = reference_block(HITS, "Facts.")
+    block = reference_block(HITS, Style(introduction="Facts."))
     assert block.startswith("Facts.\n\n~~~~")
     result = inject([*messages, {"role": "assistant", "content": "W"}], HITS, style)
     assert (result[:3], result[4]) == (messages[:3], {"role": "assistant", "content": "W"})
@@ -72,5 +72,5 @@ def test_the_block_can_stand_before_the_last_user_turn(content: object) -> None:
 
 
 def test_a_prompt_gets_the_block_before_it() -> None:
-    assert before_prompt("Once", HITS, Style()) == f"{reference_block(HITS)}\n\nOnce"
+    assert before_prompt("Once", HITS, Style()) == f"{reference_block(HITS, Style())}\n\nOnce"
     assert before_prompt("Once", [], Style()) == "Once"

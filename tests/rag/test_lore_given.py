@@ -242,6 +242,16 @@ def test_position_and_introduction_are_the_recipes(upstream: UpstreamServer, ind
 
 
 @pytest.mark.req("F8")
+def test_a_passage_stands_as_the_recipes_template_says(upstream: UpstreamServer, index: Index) -> None:
+    template = "{{{number}}} {category}/{title}/{heading} ({source})\n{text}"
+    with running_proxy(upstream.address, index, template=template) as port:
+        httpx.post(f"http://127.0.0.1:{port}{CHAT}", json=REQUEST)
+    fenced = upstream.bodies()[0]["messages"][0]["content"].partition("\n\n~~~~\n")[2]
+    assert fenced.startswith("{1} characters/Elara Voss/Augmentations (characters/elara.md)\n")
+    assert "Her left arm is cybernetic" in fenced and fenced.endswith("\n~~~~")
+
+
+@pytest.mark.req("F8")
 def test_instructions_in_the_lore_stay_within_the_fence(upstream: UpstreamServer, index: Index) -> None:
     """Whatever a passage says, it stands between lines of tildes longer than any of its own, after words that say what it is."""
     with running_proxy(upstream.address, index, WordEmbedder()) as port:

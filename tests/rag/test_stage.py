@@ -37,7 +37,7 @@ def test_every_key_of_the_recipe_reaches_the_proxy(make_recipe: MakeRecipe, tmp_
     assert (plain.timeouts, plain.limits, plain.budget, plain.overflow) == (Timeouts(), Limits(), 0.5, "error")
     assert plain.index == tmp_path / "runs/small/latest/ingest/index", "a link, which the proxy follows"
     changed = {
-        "budget": 300, "position": "before_last_user", "introduction": "Facts:", "overflow": "drop_oldest", "max_active": 3, "max_waiting": 4,
+        "budget": 300, "position": "before_last_user", "introduction": "Facts:", "template": "{text}", "overflow": "drop_oldest", "max_active": 3, "max_waiting": 4,
         "extra_fields": ["mine"], "allowed_hosts": ["writer.lan"], "cors_origins": ["http://localhost:3000"],
     }  # fmt: skip
     parts = {"timeouts": {"answer": 7}, "limits": {"max_tokens": 9}}

@@ -121,6 +121,25 @@ def test_lore_keys_that_contradict_each_other_are_told(make_recipe) -> None:  # 
     assert "rag.rerank: 'model' is missing" in said
 
 
+@pytest.mark.req("F8")
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (
+            "{source.__class__} {text}",
+            "unknown field {source.__class__}; there are {number}, {source}, {category}, {title}, {heading}, {text}",
+        ),
+        ("{} {text}", "unknown field {}"),
+        ("{text", "expected '}' before end of string; a brace that is meant as one is written twice"),
+        ("{number:zz} {text}", "a brace that is meant as one is written twice"),
+        ("{source}", "has no {text}, so the model would never see a passage"),
+    ],
+)
+def test_a_template_that_cannot_be_filled_in_is_told(make_recipe, template: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    (problem,) = problems(make_recipe(rag={"sources": ["lore"], "template": template}))
+    assert "rag.template: " in problem and said in problem
+
+
 def test_base_model_folders_are_looked_for(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     assert problems(file, f"base_model={tmp_path}/gone")[0].endswith(

@@ -17,12 +17,16 @@ INTRODUCTION = (
 )
 
 
+TEMPLATE = "[{number}] {source}\n{text}"
+
+
 @dataclass(frozen=True)
 class Style:
-    """position: system or before_last_user. introduction: what stands before the fence."""
+    """position: system or before_last_user. introduction: what stands before the fence. template: of one passage within it."""
 
     position: str = "system"
     introduction: str = INTRODUCTION
+    template: str = TEMPLATE
 
 
 def inject(messages: Sequence[Message], hits: Sequence[Hit], style: Style) -> list[Message]:
@@ -34,7 +38,7 @@ def inject(messages: Sequence[Message], hits: Sequence[Hit], style: Style) -> li
     """
     if not hits:
         return list(messages)
-    block = reference_block(hits, style.introduction)
+    block = reference_block(hits, style)
     users = [number for number, message in enumerate(messages) if message.get("role") == "user"]
     if style.position == "before_last_user" and users:
         return _changed(messages, users[-1], _prepended(messages[users[-1]].get("content"), block))
@@ -46,20 +50,23 @@ def inject(messages: Sequence[Message], hits: Sequence[Hit], style: Style) -> li
 
 def before_prompt(prompt: str, hits: Sequence[Hit], style: Style) -> str:
     """A text prompt with the reference block before it."""
-    return f"{reference_block(hits, style.introduction)}\n\n{prompt}" if hits else prompt
+    return f"{reference_block(hits, style)}\n\n{prompt}" if hits else prompt
 
 
-def reference_block(hits: Sequence[Hit], introduction: str = INTRODUCTION) -> str:
-    notes = "\n\n".join(note(number, hit) for number, hit in enumerate(hits, 1))
+def reference_block(hits: Sequence[Hit], style: Style) -> str:
+    notes = "\n\n".join(note(number, hit, style.template) for number, hit in enumerate(hits, 1))
     # As in Markdown: a fence longer than any run within cannot be closed from within.
     longest = max((len(run) for run in re.findall("~+", notes)), default=0)
     fence = "~" * max(4, longest + 1)
-    return f"{introduction}\n\n{fence}\n{notes}\n{fence}"
+    return f"{style.introduction}\n\n{fence}\n{notes}\n{fence}"
 
 
-def note(number: int, hit: Hit) -> str:
-    """One passage as it stands within the fence."""
-    return f"[{number}] {hit.passage.source}\n{hit.passage.text}"
+def note(number: int, hit: Hit, template: str = TEMPLATE) -> str:
+    """One passage as it stands within the fence. template: the recipe's, whose fields have been checked."""
+    told = hit.passage
+    return template.format(
+        number=number, source=told.source, category=told.category, title=told.title, heading=told.heading, text=told.text
+    )
 
 
 def _changed(messages: Sequence[Message], number: int, content: Any) -> list[Message]:

@@ -54,6 +54,6 @@ class Proxy:
 
 def make_proxy(settings: ProxySettings, lore: Lore | None, embedder: LoreEmbedder | None) -> Proxy:
     upstream, history = Upstream(settings.upstream, settings.timeouts), History()
-    room = Room(Style(settings.position, settings.introduction or INTRODUCTION), settings.budget, settings.overflow)
+    room = Room(Style(settings.position, settings.introduction or INTRODUCTION, settings.template), settings.budget, settings.overflow)
     places = Places(settings.max_active, settings.max_waiting, settings.timeouts.queue, history.typical_seconds)
     return Proxy(settings, upstream, lore, embedder, TokenCounter(upstream), places, room, history)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.errors import LorewrightError
+from lorewright.rag.inject import TEMPLATE
 from lorewright.rag.retrieve import Search
 from lorewright.recipe.model import Limits, Rerank, Timeouts
 
@@ -34,6 +35,7 @@ class ProxySettings:
     budget: float = 0.5
     position: str = "system"
     introduction: str | None = None
+    template: str = TEMPLATE
     overflow: str = "error"
     max_active: int = 256
     max_waiting: int = 256
@@ -55,7 +57,7 @@ NUMBER = (int, float)
 KINDS: dict[str, tuple[type, ...]] = {
     "upstream": (str,), "index": (str, type(None)), "embedding_model": (str,), "top_k": (int,), "max_distance": NUMBER,
     "host": (str,), "port": (int,), "recipe": (str,), "retrieval": (dict,),
-    "budget": NUMBER, "position": (str,), "introduction": (str, type(None)), "overflow": (str,),
+    "budget": NUMBER, "position": (str,), "introduction": (str, type(None)), "template": (str,), "overflow": (str,),
     "max_active": (int,), "max_waiting": (int,), "timeouts": (dict,), "limits": (dict,),
     "extra_fields": (list,), "allowed_hosts": (list,), "cors_origins": (list,),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
 from lorewright.recipe.check_formats import format_problems
+from lorewright.recipe.check_lore import lore_problems
 from lorewright.recipe.source import KeyPath, Mark, dotted
 
 SCHEMAS = next(p for p in (PACKAGE / "schema", CHECKOUT / "configs" / "schema") if p.is_dir())
@@ -257,13 +258,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     serve, rag = mapping_at(values, "serve"), mapping_at(values, "rag")
     if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
         yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
-    yield from _overlap(rag)
-
-
-def _overlap(rag: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    words, again = rag.get("chunk_words", 180), rag.get("chunk_overlap", 0)
-    if isinstance(words, int) and isinstance(again, int) and again * 2 > words:
-        yield ("rag", "chunk_overlap"), f"must be at most half of rag.chunk_words ({words}), got {again}"
+    yield from lore_problems(rag)
 
 
 def _voices(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -212,6 +212,7 @@ class Rag:
     budget: float
     position: str
     introduction: str | None
+    template: str
     overflow: str
     max_active: int
     max_waiting: int
