@@ -140,6 +140,15 @@ def test_a_template_that_cannot_be_filled_in_is_told(make_recipe, template: str,
     assert "rag.template: " in problem and said in problem
 
 
+def test_null_takes_a_mapping_or_a_list_of_the_base_away(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    base = make_recipe(rag={"sources": ["lore"]}, questions=["Who?"])
+    top = tmp_path / "top.yaml"
+    top.write_text(f"recipe: top\nextends: {base.name}\nrag: null\nquestions: null\nchat_template: null\n")
+    recipe = load(top)
+    assert (recipe.rag, recipe.questions, recipe.chat_template) == (None, (), None)
+    assert load(base, ("rag=null", "questions=null")).rag is None
+
+
 def test_base_model_folders_are_looked_for(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = make_recipe()
     assert problems(file, f"base_model={tmp_path}/gone")[0].endswith(

@@ -1,4 +1,7 @@
-"""Layers of a recipe: the file, what it extends, and --set on top. Mappings merge, lists and values are replaced."""
+"""Layers of a recipe: the file, what it extends, and --set on top.
+
+Mappings merge, lists and values are replaced. null in place of a mapping or a list takes it away.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +55,13 @@ def _overlay(base: Source, top: Source) -> Source:
 def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in top.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _merged(result[key], value) if both else value
+        below = result.get(key)
+        if value is None and isinstance(below, dict | list):
+            del result[key]
+        elif isinstance(value, dict) and isinstance(below, dict):
+            result[key] = _merged(below, value)
+        else:
+            result[key] = value
     return result
 
 
@@ -81,7 +89,10 @@ def _apply(source: Source, override: str) -> None:
         if not isinstance(below, dict):
             raise LorewrightError(f"{'.'.join(keys[: depth + 1])} is a single value, nothing can be set in it", where=place)
         at = below
-    at[keys[-1]] = value
+    if value is None and isinstance(at.get(keys[-1]), dict | list):
+        del at[keys[-1]]
+    else:
+        at[keys[-1]] = value
     for mark in [m for m in source.marks if m[: len(keys)] == keys]:
         del source.marks[mark]
     for depth in range(1, len(keys) + 1):
