@@ -286,6 +286,10 @@ def machine() -> str:
     return named
 
 
+def _reached(goal: str, good: bool) -> str:
+    return ("yes" if good else "no") if goal else ""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures serving with random weights of a known shape.")
     parser.add_argument("--shape", choices=SHAPES, default="8b")
@@ -303,7 +307,7 @@ def main() -> int:
         "| what | measured | to reach | reached |",
         "|---|---|---|---|",
     ]
-    text = "\n".join([*head, *(f"| {what} | {got} | {goal} | {'yes' if good else 'no'} |" for what, got, goal, good in rows)])
+    text = "\n".join([*head, *(f"| {what} | {got} | {goal} | {_reached(goal, good)} |" for what, got, goal, good in rows)])
     print(text)
     if given.write:
         given.write.write_text(f"# Serving\n\n{text}\n", encoding="utf-8")

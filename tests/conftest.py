@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -21,6 +22,9 @@ from lorewright.progress import Console
 from lorewright.recipe import load
 from lorewright.stages import Run
 from tests.warm import Warm
+
+# A shell starts what runs in its background with Ctrl-C switched off, and every process of a test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # machines are shared: a slow moment is no fault of the code
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -20,6 +20,10 @@ class LorewrightError(Exception):
         return f"{place}{self.what}{after}"
 
 
+class BusyError(LorewrightError):
+    """Another run has what this one needs; later it may be free."""
+
+
 def unreachable(url: str) -> LorewrightError:
     return LorewrightError("nothing answers there", where=url, remedy="start it with ./lorewright rag RECIPE")
 

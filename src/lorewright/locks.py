@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lorewright.envs import cache_root
-from lorewright.errors import LorewrightError
+from lorewright.errors import BusyError
 from lorewright.manifest import digest, read_json, write_json
 from lorewright.plan import Paths
 
@@ -31,7 +31,7 @@ def locked(paths: Paths) -> Iterator[None]:
             holder = lock.read().strip() or "another process"
             end = f"kill -INT {holder.split()[1]}" if holder.startswith("pid") else "its pid"
             remedy = f"wait for it, or end it with Ctrl-C where it runs, or {end}"
-            raise LorewrightError(f"recipe {paths.recipe} is being run by {holder}", remedy=remedy) from None
+            raise BusyError(f"recipe {paths.recipe} is being run by {holder}", remedy=remedy) from None
         lock.truncate(0)
         lock.write(f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}\n")
         lock.flush()

@@ -21,12 +21,11 @@ from lorewright.sources import source_files
 RECORD = "step.json"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes beside, fsyncs and renames: a reader sees the old file or the whole new one."""
+def write_whole(path: Path, text: str, errors: str = "strict") -> None:
+    """Writes beside, fsyncs and renames: a reader sees the old file or the whole new one. errors: as open takes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    # A file's name need not be UTF-8: its odd bytes are written as JSON writes them, and JSON reads them again.
-    with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
+    with open(beside, "w", encoding="utf-8", errors=errors) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -51,7 +50,9 @@ def writing(path: Path) -> Iterator[TextIO]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str) + "\n")
+    # A file's name need not be UTF-8: its odd bytes are written as JSON writes them, and JSON reads them again.
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str) + "\n"
+    write_whole(path, text, errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lorewright.errors import LorewrightError
 
+TRIES = 20  # to list a folder while others remove folders below it
+
 
 def source_files(source: str) -> list[tuple[Path, Path]]:
     """(root, file) of every visible file that a source means, sorted.
@@ -55,10 +57,11 @@ def trouble(source: str) -> str:
 
 
 def _visible(folder: Path) -> list[Path]:
-    while True:
+    for attempt in range(TRIES):
         try:
             files = [file for file in folder.rglob("*") if file.is_file()]
             break
         except FileNotFoundError:  # a folder below it was removed just then
-            continue
+            if attempt == TRIES - 1:
+                raise
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

@@ -114,3 +114,9 @@ def test_the_suite_in_the_documentation_is_one(repo: Path, tmp_path: Path) -> No
     text = (repo / "docs" / "lore.md").read_text(encoding="utf-8")
     block = text.partition("## Does it answer?")[2].partition("```yaml\n")[2].partition("```")[0]
     assert [question.kind for question in read_suite(written(tmp_path, block), "mine.yaml")] == ["people", "people", "places", "unmatched"]
+
+
+def test_a_text_is_held_whatever_line_breaks_stand_in_it() -> None:
+    passage = Passage("Elena > The arm\n\nIt was made by Hanne\nOduya, who made\tthree.", "a.md", "characters", "Elena", "The arm")
+    assert Question("people", "Who?", 1, holds=("hanne oduya, who  made",)).is_met_by(passage)
+    assert not Question("people", "Who?", 1, holds=("Hanne made",)).is_met_by(passage)

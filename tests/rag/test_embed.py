@@ -77,15 +77,27 @@ def test_bge_wants_a_prefix_before_queries() -> None:
 
 @pytest.mark.real
 @pytest.mark.filterwarnings("default")
-def test_the_proxy_embeds_on_one_thread_and_in_what_is_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_is_embedded_on_one_thread_and_passages_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(app, "load_embedder", lambda *given: asked.append(given) or WordEmbedder())
     before = torch.get_num_threads()
     torch.set_num_threads(2)
+    seen: list[int] = []
     try:
-        app.create_app(settings("http://127.0.0.1:1", index=write_lore(tmp_path / "index")))
-        assert (torch.get_num_threads(), asked) == (1, [("words", "auto")])
+        embedder = load_embedder("all-MiniLM-L6-v2")
+        forward = embedder.model.forward
+        monkeypatch.setattr(
+            embedder.model, "forward", lambda *given, **more: seen.append(torch.get_num_threads()) or forward(*given, **more)
+        )
+        embedder.query("Who keeps the clock?")
+        embedder.passages(["The clock is kept by Elena."])
+        assert (seen, torch.get_num_threads()) == ([1, 2], 2)
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_proxy_embeds_in_what_is_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(app, "load_embedder", lambda *given: asked.append(given) or WordEmbedder())
+    app.create_app(settings("http://127.0.0.1:1", index=write_lore(tmp_path / "index")))
+    assert asked == [("words", "auto")]

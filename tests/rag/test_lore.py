@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import chromadb
 import httpx
 import pytest
 
+from lorewright.errors import LorewrightError
 from lorewright.locks import unheld
 from lorewright.rag import lore as following
 from lorewright.rag.chunk import Passage
-from lorewright.rag.store import write_index
+from lorewright.rag.store import Index, open_index, write_index
 
 from .fakes import WordEmbedder, running_proxy, wait_until
 from .test_upstream import CHAT, REQUEST
@@ -174,11 +176,48 @@ def test_what_does_not_belong_there_is_not_taken_up_and_told(
         wait_until(lambda: running.stats()["index_refused"])
         assert reason in running.stats()["index_refused"]
         assert running.told() == "Her arm is of steel."
-        assert running.looked(), "there is nothing to wait for"
+        waited_for = running.client.get("/health?lore=newest")
+        assert (waited_for.status_code, "is not taken up: " in waited_for.text) == (503, True)
         assert [record.message.partition(":")[0] for record in caplog.records] == ["the new index is not taken up, the old one goes on"]
         point(running.link, index(tmp_path / "lore" / "three", "Her arm is of wood."))
         wait_until(lambda: running.told() == "Her arm is of wood.")
         assert running.stats()["index_refused"] is None
+
+
+class Panic(BaseException):
+    """As Chroma's Rust part raises it: no Exception."""
+
+
+@pytest.mark.req("F7")
+@pytest.mark.parametrize("problem", [OSError(24, "Too many open files"), KeyError("row"), Panic("no file descriptor")])
+def test_what_goes_wrong_once_is_tried_again(
+    problem: BaseException, upstream: UpstreamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, fails = following.open_index, [problem] * 3
+
+    def opened(folder: Path) -> Index:
+        if fails:
+            raise fails.pop()
+        return real(folder)
+
+    with desk(upstream, tmp_path) as running:
+        monkeypatch.setattr(following, "open_index", opened)
+        point(running.link, index(tmp_path / "lore" / "two", "Her arm is of glass."))
+        wait_until(lambda: running.stats()["index_refused"])
+        assert str(problem) in running.stats()["index_refused"] and not running.looked()
+        wait_until(running.looked)
+        assert (running.told(), running.stats()["index_refused"], fails) == ("Her arm is of glass.", None, [])
+
+
+def test_a_panic_while_an_index_is_opened_lets_go_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(**more: object) -> None:
+        raise Panic("no file descriptor")
+
+    folder = index(tmp_path / "one", "Her arm is of steel.")
+    monkeypatch.setattr(chromadb, "PersistentClient", panic)
+    with pytest.raises(LorewrightError, match="the lore index cannot be opened: no file descriptor"):
+        open_index(folder / "index")
+    assert is_free(folder)
 
 
 def test_a_link_that_leads_nowhere_changes_nothing(upstream: UpstreamServer, tmp_path: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from lorewright import process
 from lorewright.locks import hold_folder
 from lorewright.manifest import RECORD, write_json
 from lorewright.plan import Paths
@@ -75,16 +73,15 @@ def test_what_is_open_stays_until_it_is_closed(collection: Collection) -> None:
     assert collection.left() == ["c", "d"]
 
 
-def test_what_a_living_proxy_was_started_with_stays(collection: Collection, tmp_path: Path) -> None:
-    folders = [collection.index(name) for name in "abcd"]
-    settings = tmp_path / "rag.json"
-    write_json(settings, {"index": str(folders[0] / "index")})
-    proxy = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    write_json(collection.paths.services / "rag-8001.json", process.identity(proxy.pid) | {"command": ["rag", "--config", str(settings)]})
-    assert collection.left() == ["a", "c", "d"]
-    proxy.kill()
-    proxy.wait()
-    assert collection.left() == ["c", "d"]
+def test_what_cannot_be_removed_stops_nothing(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        collection.index(name)
+
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(13, "not yours")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert collection.left() == ["a", "b", "c"]
 
 
 @pytest.mark.req("F7")
@@ -93,4 +90,6 @@ def test_of_interrupted_ingests_those_stay_that_can_go_on(collection: Collection
     collection.index("a")
     for name, recipe in (("b", "mine"), ("c", "other"), ("d", "gone"), ("e", "")):
         collection.partial(name, recipe)
-    assert collection.left() == ["a", "c.partial"]
+    for journal in ("mine.0a.vectors", "other.0a.vectors", "gone.0a.vectors", "0123456789abcdef.vectors"):
+        (collection.folder / journal).touch()
+    assert collection.left() == ["a", "c.partial", "mine.0a.vectors", "other.0a.vectors"]

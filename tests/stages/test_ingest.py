@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,9 +16,12 @@ from typing import Any
 import pytest
 
 from lorewright import manifest
+from lorewright.cli import ingest as watching
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
+from lorewright.locks import locked
 from lorewright.manifest import read_json, write_json
+from lorewright.plan import Paths
 from lorewright.rag import ingest as ingesting
 from lorewright.rag import watch
 from lorewright.rag.retrieve import Search
@@ -225,6 +229,32 @@ def test_watching_indexes_after_every_change_and_outlives_mistakes(
     assert "4 lore files -> 4 passages in 1 categories; 1 files read, 3 unchanged, 0 gone" in said
     assert "no such file or folder" in said
     assert "ingest    unchanged, skipped: 3 lore files" in said, "as it was before"
+
+
+@pytest.mark.req("F7")
+def test_watching_waits_for_another_run_of_the_recipe(
+    make_recipe, fake_tools: Path, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd  # type: ignore[no-untyped-def]
+) -> None:  # fmt: skip
+    file, folder = make_recipe(rag={"sources": ["lore"]}), lore(tmp_path)
+    paths, pauses = Paths(tmp_path / "runs", "small"), list[float]()
+    held = contextlib.ExitStack()
+
+    def changes(sources: tuple[str, ...]) -> Iterator[None]:
+        held.enter_context(locked(paths))
+        (folder / "new.md").write_text("# New\n\nA stranger came up the stairs.")
+        yield
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            held.close()
+
+    monkeypatch.setattr(watch, "changes", changes)
+    monkeypatch.setattr(watching, "sleep", pause)
+    assert main(["ingest", str(file), "--watch", "--runs", str(tmp_path / "runs")]) == 0
+    said = capfd.readouterr().err
+    assert said.count("is being run by pid") == 1 and len(pauses) == 3
+    assert "4 lore files -> 4 passages" in said
 
 
 @pytest.mark.req("F7")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -42,7 +43,7 @@ def _text(facts: Mapping[str, Any], measured: Measured, failed: Failed) -> str:
     for number, answer in failed[:SHOWN]:
         lines += [*_shown(answer, facts["suite"], remedy(measured, number)), ""]
     lines += [f"and {len(failed) - SHOWN} more in the report", ""] if len(failed) > SHOWN else []
-    return "\n".join([*lines, *textwrap.wrap(_advice(measured), WIDTH)]).rstrip()
+    return "\n".join([*lines, *_notes(measured), *textwrap.wrap(_advice(measured), WIDTH)]).rstrip()
 
 
 def _markdown(facts: Mapping[str, Any], measured: Measured, failed: Failed) -> str:
@@ -52,7 +53,7 @@ def _markdown(facts: Mapping[str, Any], measured: Measured, failed: Failed) -> s
         table = [("question", "to be found", "found", "what may help"), *_failures(measured, failed)]
         lines += ["## What went wrong", "", *pipes(table), ""]
     advice = _advice(measured)
-    return "\n".join([*lines, *([advice, ""] if advice else [])])
+    return "\n".join([*lines, *_notes(measured), *([advice, ""] if advice else [])])
 
 
 def _facts(recipe: str, suite: str, stamp: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
@@ -89,6 +90,7 @@ def _question(measured: Measured, number: int) -> dict[str, Any]:
     asked = {key: value for key, value in asdict(answer.question).items() if value}
     near = [{"source": hit.passage.source, "heading": hit.passage.heading, "distance": round(hit.distance, 4),
              "score": round(hit.score, 4), "found_by": hit.found_by} for hit in answer.found.hits]  # fmt: skip
+    asked |= {"notes": list(answer.found.notes)} if answer.found.notes else {}
     known = {"right": answer.right, "place": answer.place, "milliseconds": round(answer.found.milliseconds, 1), "found": near}
     return asked | known | ({} if answer.right else {"remedy": remedy(measured, number)})
 
@@ -169,13 +171,21 @@ def _against_lore(measured: Measured, answer: Answer, threshold: float | None) -
 
 def _at_what_price(measured: Measured, threshold: float) -> str:
     """A threshold that helps one question may spoil others."""
-    then, now = sum(measured.tried[threshold]), sum(answer.right for answer in measured.answers)
+    then, now = sum(measured.tried[threshold]), sum(measured.tried[measured.search.max_distance])
     return f", but then {then} of {len(measured.answers)} questions are right instead of {now}" if then < now else ""
+
+
+def _notes(measured: Measured) -> list[str]:
+    """What did not go as the recipe asks, and how often."""
+    counted = Counter(note for answer in measured.answers for note in answer.found.notes)
+    lines = [f"{count} of {len(measured.answers)} questions: {note}" for note, count in counted.items()]
+    return [*lines, ""] if lines else []
 
 
 def _advice(measured: Measured) -> str:
     best = measured.best()
     if not best:
         return ""
-    now, count = sum(answer.right for answer in measured.answers), len(measured.answers)
-    return f"With rag.max_distance {best[0]:g}, {best[1]} of the {count} questions would be right instead of {now}. {FLATTERS}"
+    now, count = sum(measured.tried[measured.search.max_distance]), len(measured.answers)
+    without = " (both without reranking)" if measured.search.rerank else ""
+    return f"With rag.max_distance {best[0]:g}, {best[1]} of the {count} questions would be right instead of {now}{without}. {FLATTERS}"

@@ -37,11 +37,11 @@ class Question:
         return self.kind == UNMATCHED
 
     def is_met_by(self, passage: Passage) -> bool:
-        text, source = passage.text.casefold(), f"{self.source}*" if self.source.endswith("/") else self.source
+        text, source = _plain(passage.text), f"{self.source}*" if self.source.endswith("/") else self.source
         headings = [passage.title, passage.heading, *passage.heading.split(" > ")]
         return (
             not self.unmatched
-            and (not self.holds or any(held.casefold() in text for held in self.holds))
+            and (not self.holds or any(_plain(held) in text for held in self.holds))
             and (not source or passage.source == source or fnmatch.fnmatchcase(passage.source, source))
             and (not self.heading or self.heading.casefold() in [heading.casefold() for heading in headings])
         )
@@ -52,6 +52,11 @@ class Question:
         held = " or ".join(f"“{text}”" for text in self.holds)
         place = " · ".join(part for part in (self.source, self.heading) if part)
         return f"{place or 'a passage'} with {held}" if held else place or "nothing"
+
+
+def _plain(text: str) -> str:
+    """In small letters, whatever white space and line breaks stand between the words."""
+    return " ".join(text.casefold().split())
 
 
 def read_suite(path: Path, shown: str) -> list[Question]:

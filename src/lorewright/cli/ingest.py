@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from time import sleep
 
 from lorewright.cli import stage
 from lorewright.cli.arguments import recipe_of
-from lorewright.errors import LorewrightError
+from lorewright.errors import BusyError, LorewrightError
+
+PAUSE = 1.0  # seconds between two tries while another run has the recipe
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -28,8 +31,22 @@ def _watch(given: argparse.Namespace) -> int:
     print("watching the lore; Ctrl-C ends it", file=sys.stderr)
     for _ in changes(rag.sources):
         try:
-            stage.main(given)
+            _when_free(given)
         except LorewrightError as problem:  # a file half written, a source being moved: the next change may mend it
             print(problem, file=sys.stderr)
         given.force = False
     return 0
+
+
+def _when_free(given: argparse.Namespace) -> None:
+    """Waits for another run of the recipe: a change that was saved meanwhile is not forgotten."""
+    said = False
+    while True:
+        try:
+            stage.main(given)
+            return
+        except BusyError as problem:
+            if not said:
+                print(f"{problem.what}: this waits until it has ended", file=sys.stderr)
+            said = True
+            sleep(PAUSE)

@@ -24,7 +24,7 @@ from lorewright.rag.api_error import ApiError
 from lorewright.rag.body import Rules
 from lorewright.rag.chat_request import ChatRequest, read_chat
 from lorewright.rag.completion import Completion
-from lorewright.rag.embed import load_embedder, use_one_thread
+from lorewright.rag.embed import load_embedder
 from lorewright.rag.embeddings import PATH as EMBEDDINGS
 from lorewright.rag.embeddings import Embeddings
 from lorewright.rag.hangup import while_connected
@@ -52,7 +52,6 @@ def create_app(settings: ProxySettings, *, embedder: LoreEmbedder | None = None,
     require_key(settings.host, keys)
     lore = Lore(index) if index else open_lore(settings.index) if settings.index else None
     if lore and not embedder:
-        use_one_thread()
         embedder = load_embedder(settings.embedding_model, "auto")
     if lore and embedder:
         require_same_model(lore.index, embedder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from lorewright.rag.store import Index, open_index
 
 Found = tuple[Path, int]  # an index's folder, and a number that another of the same name does not have
 PAUSE = 1.0  # seconds between two looks for a new index
+LONGEST = 60.0  # seconds before an index that was refused is tried again, at most
 log = logging.getLogger("lorewright.rag")
 
 
@@ -40,6 +42,7 @@ class Lore:
         self._place, self._seen = place, seen
         self._now, self._before = Used(index), list[Used]()
         self._lock = threading.Lock()
+        self._tried, self._again, self._wait = seen, 0.0, PAUSE  # the newest, when it is tried again, and how long that took
         self.refused = ""
 
     @property
@@ -72,19 +75,33 @@ class Lore:
         self._close_unused()
         found = _found(self._place) if self._place else None
         if not found or found == self._seen:
+            self.refused = ""
+            return
+        if found != self._tried:
+            self._tried, self._again, self._wait = found, 0.0, PAUSE
+        if time.monotonic() < self._again:
             return
         try:
             index = self._opened(found[0], embedder)
-        except (LorewrightError, OSError) as problem:
-            self.refused = problem.what if isinstance(problem, LorewrightError) else str(problem.strerror)
-            log.warning("the new index is not taken up, the old one goes on: %s", problem)
-        else:
-            with self._lock:
-                self._before.append(self._now)
-                self._now = Used(index)
-            self.refused = ""
-            log.warning("a new index of the lore is taken up: %s passages", index.count)
-        self._seen = found
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as problem:  # noqa: BLE001 - whatever is wrong with the new one, the old one goes on
+            self._refuse(problem)
+            return
+        with self._lock:
+            self._before.append(self._now)
+            self._now = Used(index)
+        self.refused, self._seen = "", found
+        log.warning("a new index of the lore is taken up: %s passages", index.count)
+
+    def _refuse(self, problem: BaseException) -> None:
+        """What is wrong may pass, so it is tried again, later each time."""
+        said = problem.what if isinstance(problem, LorewrightError) else str(problem) or type(problem).__name__
+        if said != self.refused:
+            log.warning("the new index is not taken up, the old one goes on: %s", said)
+        self.refused = said
+        self._again = time.monotonic() + self._wait
+        self._wait = min(2 * self._wait, LONGEST)
 
     def close(self) -> None:
         for used in (*self._before, self._now):

@@ -8,7 +8,6 @@ from pathlib import Path
 from lorewright.locks import unheld
 from lorewright.manifest import RECORD, read_json
 from lorewright.plan import Paths
-from lorewright.process import leader_alive
 
 KEPT = 2  # newest indexes that stay whether or not anybody uses them
 OWNER = "owner.json"  # in a folder that is worked in: whose it is
@@ -19,15 +18,17 @@ PARTIAL = ".partial"
 def prune(paths: Paths, collection: Path) -> int:
     """Removes the collection's old indexes, and what this recipe's interrupted ingests left. How many indexes were removed.
 
-    An index stays that is among the newest, that a recipe's `latest` means, that a running proxy was started with, or that any
-    process has open. Called by the holder of the collection's lock, so that nobody makes an index meanwhile.
+    An index stays that is among the newest, that a recipe's `latest` means, or that any process has open. Called by the holder of
+    the collection's lock, so that nobody makes an index meanwhile. What cannot be removed is tried again the next time.
     """
     for rest in (*collection.glob(f"*{REMOVED}"), *filter(lambda partial: _over(partial, paths), collection.glob(f"*{PARTIAL}"))):
-        shutil.rmtree(rest)
+        shutil.rmtree(rest, ignore_errors=True)
+    for journal in collection.glob("*.vectors"):
+        if not (paths.root / journal.name.partition(".")[0]).is_dir():  # its recipe is gone
+            journal.unlink(missing_ok=True)
     made = [folder for folder in collection.iterdir() if (folder / RECORD).is_file() and folder.suffix not in (PARTIAL, REMOVED)]
     made.sort(key=lambda folder: (folder / RECORD).stat().st_mtime_ns, reverse=True)
-    needed = _meant(paths.root) | _started_with(paths.services)
-    return sum(_removed(folder) for folder in made[KEPT:] if folder.resolve() not in needed)
+    return sum(_removed(folder, paths.root) for folder in made[KEPT:])
 
 
 def _over(partial: Path, paths: Paths) -> bool:
@@ -36,26 +37,15 @@ def _over(partial: Path, paths: Paths) -> bool:
     return owner in ("", paths.recipe) or not (paths.root / owner).is_dir()
 
 
-def _meant(root: Path) -> set[Path]:
-    return {link.resolve() for link in root.glob("*/latest/ingest")}
-
-
-def _started_with(services: Path) -> set[Path]:
-    """The folders of the indexes that living proxies name in their settings, open or not yet."""
-    found = set[Path]()
-    for record in services.glob("rag-*.json"):
-        facts = read_json(record)
-        if facts and leader_alive(facts):
-            settings = read_json(Path(facts["command"][-1]))
-            found |= {Path(settings["index"]).resolve().parent} if settings and settings["index"] else set()
-    return found
-
-
-def _removed(folder: Path) -> bool:
-    """Takes an index out of sight, then away, unless somebody has it open."""
+def _removed(folder: Path, root: Path) -> bool:
+    """Takes an index out of sight, then away, unless a recipe means it or somebody has it open."""
+    gone = folder.with_name(folder.name + REMOVED)
     with unheld(folder / "index") as free:
-        if free:
-            gone = folder.with_name(folder.name + REMOVED)
+        if not free or folder.resolve() in {link.resolve() for link in root.glob("*/latest/ingest")}:
+            return False
+        try:
             folder.rename(gone)
-            shutil.rmtree(gone)
-    return free
+        except OSError:  # another user's, or a file system that does not let go
+            return False
+        shutil.rmtree(gone, ignore_errors=True)
+    return True

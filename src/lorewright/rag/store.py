@@ -235,8 +235,9 @@ def open_index(folder: Path) -> Index:
     here = Path(f"/proc/self/fd/{handle}")
     try:
         client = _client(here)
-    except Exception as problem:  # Chroma raises kinds of its own, and those of its Rust part
+    except BaseException as problem:
         os.close(handle)
+        _let_through(problem)
         raise LorewrightError(f"the lore index cannot be opened: {problem}", where=str(folder), remedy=AGAIN) from problem
     try:
         collection = _collection(client, folder, stamp)
@@ -258,11 +259,18 @@ def _collection(client: Any, folder: Path, stamp: Mapping[str, Any]) -> Any:
         # A query reads the files while other threads go on; without it count would, and hold them all up.
         collection.query(query_embeddings=[np.ones(stamp["dimension"], np.float32)], n_results=1, include=["distances"])
         count = collection.count()
-    except Exception as problem:
+    except BaseException as problem:
+        _let_through(problem)
         raise LorewrightError(f"the lore index cannot be read: {problem}", where=str(folder), remedy=AGAIN) from problem
     if count != stamp["vectors"]:
         raise LorewrightError(f"the index holds {count} vectors, its stamp says {stamp['vectors']}", where=str(folder), remedy=AGAIN)
     return collection
+
+
+def _let_through(problem: BaseException) -> None:
+    """Chroma raises kinds of its own, and where its Rust part panics one that is no Exception: an interrupt is none of them."""
+    if isinstance(problem, KeyboardInterrupt | SystemExit):
+        raise problem
 
 
 def _batches(count: int) -> Iterator[slice]:

@@ -27,7 +27,8 @@ def add_views(app: FastAPI, proxy: Proxy) -> None:
 
     async def health(request: Request) -> Response:
         if proxy.lore and request.query_params.get("lore") == "newest" and not proxy.lore.newest:
-            return JSONResponse({"status": "a new index of the lore is about to be taken up"}, 503)
+            why = f"is not taken up: {proxy.lore.refused}" if proxy.lore.refused else "is about to be taken up"
+            return JSONResponse({"status": f"a new index of the lore {why}"}, 503)
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
