@@ -49,6 +49,18 @@ def writing(path: Path) -> Iterator[TextIO]:
     _sync_folder(path.parent)
 
 
+def link_to(link: Path, folder: Path) -> None:
+    """`latest/<stage>` points to the newest folder; replaced in one step."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(folder, link.parent)
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    beside = link.with_name(f".{link.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    beside.replace(link)
+
+
 def write_json(path: Path, value: Any) -> None:
     # A file's name need not be UTF-8: its odd bytes are written as JSON writes them, and JSON reads them again.
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str) + "\n"

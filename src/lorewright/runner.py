@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
 from lorewright.locks import collection_alone, locked
-from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, read_json
+from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, link_to, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
 from lorewright.rag.prune import prune
@@ -145,7 +144,7 @@ class _Runner:
             )
         self.digests[step.name] = record["digest"]
         self.run.done[step.name] = folder
-        _link(self.run.paths.latest(step), folder)
+        link_to(self.run.paths.latest(step), folder)
 
     def _take_latest(self, step: Step) -> None:
         """A step that was not asked for: what the newest run left is used as it is, and said to be older than the recipe."""
@@ -257,7 +256,7 @@ class _Runner:
     def _launch(self, step: Step) -> Launch:
         self.run.work = self.run.paths.folder(step, self._fingerprint(step))
         self.run.work.mkdir(parents=True, exist_ok=True)
-        _link(self.run.paths.latest(step), self.run.work)
+        link_to(self.run.paths.latest(step), self.run.work)
         return launch_service(step, self.run)
 
     def _start(self, step: Step, fingerprint: str, record: Path, keep: bool) -> None:
@@ -292,15 +291,3 @@ class _Runner:
         for record in reversed(self.started):
             services.stop_service(record)
         self.started.clear()
-
-
-def _link(link: Path, folder: Path) -> None:
-    """`latest/<stage>` points to the newest folder; replaced in one step."""
-    link.parent.mkdir(parents=True, exist_ok=True)
-    target = os.path.relpath(folder, link.parent)
-    if link.is_symlink() and os.readlink(link) == target:
-        return
-    beside = link.with_name(f".{link.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(target)
-    beside.replace(link)
