@@ -126,7 +126,8 @@ def require_the_lore_on_disk(desk: Desk, writer: Writer, tmp_path: Path) -> None
     assert contents(desk.newest() / "index") == contents(fresh / "index")
     kept, made = vectors(desk.newest() / "index"), vectors(fresh / "index")
     assert kept.keys() == made.keys()
-    assert [key for key in made if not np.allclose(kept[key], made[key], atol=1e-3)] == []
+    # In bfloat16 a vector depends a little on what was embedded beside it; another text's is farther than 0.1.
+    assert [key for key in made if (np.sum(kept[key] * made[key], axis=1) < 0.99).any()] == []
     assert "ingest    unchanged, skipped" in desk.lorewright("ingest", str(desk.file))
     writer.files()[0].unlink()
     desk.lorewright("ingest", str(desk.file))
