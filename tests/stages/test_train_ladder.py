@@ -80,14 +80,15 @@ def test_a_smaller_batch_goes_on_from_the_checkpoint(trained, fake_tools: Path, 
 
 
 @pytest.mark.req("F4", "S3")
-@pytest.mark.parametrize(("steps", "line"), [
-    (["rank"], "lora_r: 16"), ([{"sequence_len": 768}], "sequence_len: 768"), (["attention_only"], "- q_proj"), (["quantise"], "load_in_8bit: true"),
-])  # fmt: skip
-def test_another_result_begins_anew(trained, capfd: pytest.CaptureFixture[str], steps: list[Any], line: str) -> None:  # type: ignore[no-untyped-def]
-    run = trained(steps, {"phase": "training", "step": 3, "until": line})
+def test_another_result_begins_anew(trained, fake_tools: Path, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    steps = [{"sequence_len": 768}, {"rank": 16}, "attention_only", "quantise"]
+    run = trained(steps, {"phase": "training", "step": 3, "until": "load_in_8bit: true"})
     assert weights(run) == "trained from step 0"
-    assert "begins anew, for its checkpoints are of another training" in capfd.readouterr().err
+    assert trainings(fake_tools) == 5
+    assert capfd.readouterr().err.count("begins anew, for its checkpoints are of another training") == 4
     assert [epoch for epoch, _ in facts(run)["loss_curve"]] == [0.25, 0.5, 0.75, 1.0]
+    assert [step["step"] for step in facts(run)["out_of_memory"]] == ["sequence_len", "rank", "attention_only", "quantise"]
+    assert (used(run)["sequence_len"], used(run)["lora_r"], used(run)["lora_alpha"]) == (768, 16, 32)
 
 
 def test_checkpointing_goes_on(trained) -> None:  # type: ignore[no-untyped-def]
@@ -188,6 +189,14 @@ def test_a_step_that_is_forbidden_later_is_taken_back(trained, fake_tools: Path)
     assert weights(run) == "trained from step 0"
     assert "out_of_memory" not in facts(run)
     assert read_json(run.done["train"] / "out_of_memory.json")["taken"] == []
+
+
+def test_a_batch_that_is_forbidden_later_leaves_the_checkpoints_alone(trained) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(LorewrightError):
+        trained(["micro_batch"], {"phase": "training", "step": 3, "until": "never"})
+    run = trained([])
+    assert (used(run)["micro_batch_size"], weights(run)) == (4, "trained from step 2")
+    assert read_json(run.done["train"] / "out_of_memory.json") == {"asked": {}, "used": {}, "taken": [], "clear": False}
 
 
 def test_force_tries_the_recipe_as_it_is(trained, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]

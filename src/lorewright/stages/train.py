@@ -33,12 +33,7 @@ def train(step: Step, run: Run) -> Facts:
     Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
     """
     asked = recipe_config(run, step.name)
-    taken, clear = ladder_record.read(run.work, run.recipe.train.on_out_of_memory)
-    if taken or clear:
-        ladder_record.write(run.work, asked, taken, clear=clear)
-    if taken:
-        said = "; ".join(step.said for step in taken)
-        run.console.line(f"train     an earlier try ran out of memory, so it goes on with {said} (--force tries the recipe as it is)")
+    taken, clear = _remembered(run, asked)
     wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
     with turns.cards(wanted, asker, run) as held:
         while True:
@@ -60,6 +55,17 @@ def train(step: Step, run: Run) -> Facts:
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
     return _facts(run, progress, begun, taken)
+
+
+def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:
+    """The steps that an interrupted training had taken, and whether what it left is of another configuration."""
+    taken, clear = ladder_record.read(run.work, run.recipe.train.on_out_of_memory)
+    if (run.work / ladder_record.RECORD).exists():
+        ladder_record.write(run.work, asked, taken, clear=clear)
+    if taken:
+        said = "; ".join(step.said for step in taken)
+        run.console.line(f"train     an earlier try ran out of memory, so it goes on with {said} (--force tries the recipe as it is)")
+    return taken, clear
 
 
 def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, held: Sequence[int]) -> None:
