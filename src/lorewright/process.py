@@ -35,6 +35,14 @@ RECORD = ".process.json"
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
+class ToolError(LorewrightError):
+    """A tool that ended with an error. code: its exit code, negative for a signal. log: all that it wrote."""
+
+    def __init__(self, problem: LorewrightError, code: int, log: str) -> None:
+        super().__init__(problem.what, where=problem.where, remedy=problem.remedy, tail=problem.tail)
+        self.code, self.log = code, log
+
+
 def tool_environment(env: Environment | None, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment variables for a tool that runs in one of our environments; None for the one we run in."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
@@ -55,7 +63,7 @@ def run(
 
     folder: the working folder; it also keeps the record by which a later run finds a tool that outlived us.
     on_line: gets each line of output (a carriage return ends one too). handles: open files that the tool inherits.
-    Raises LorewrightError with the last lines, and the remedy when the failure is a known one.
+    Raises ToolError with the last lines, and the remedy when the failure is a known one.
     """
     record = folder / RECORD
     end_leftover(record)
@@ -74,7 +82,7 @@ def run(
     record.unlink(missing_ok=True)
     if child.returncode:
         what = f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed ({ending(child.returncode)})"
-        raise failure(what, log, start)
+        raise ToolError(failure(what, log, start), child.returncode, logged(log, start))
 
 
 def ask(
@@ -160,11 +168,16 @@ def _pump(child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], No
                     on_line(line.decode(errors="replace"))
 
 
-def failure(what: str, log: Path, start: int = 0, explain: Callable[[str], Remedy | None] = diagnose) -> LorewrightError:
-    """An error that shows a log's last lines and, when it knows the failure, what helps."""
+def logged(log: Path, start: int = 0) -> str:
+    """What was written to a log from that byte on, its carriage returns as line ends."""
     with open(log, "rb") as file:
         file.seek(start)
-        text = file.read().decode(errors="replace").replace("\r", "\n")
+        return file.read().decode(errors="replace").replace("\r", "\n")
+
+
+def failure(what: str, log: Path, start: int = 0, explain: Callable[[str], Remedy | None] = diagnose) -> LorewrightError:
+    """An error that shows a log's last lines and, when it knows the failure, what helps."""
+    text = logged(log, start)
     lines = [line[:300] for line in text.splitlines() if line.strip()]
     known = explain(f"{text}\n{what}")
     said = f"{what}: {known.what}" if known else what

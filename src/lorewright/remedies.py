@@ -15,13 +15,21 @@ class Remedy:
     do: str
 
 
+GPU_MEMORY = Remedy(
+    r"CUDA out of memory|OutOfMemoryError|CUDA error: out of memory|Error out of memory at line|CUBLAS_STATUS_ALLOC_FAILED",
+    "the GPU ran out of memory",
+    "close what else is on the card; training takes the steps of train.on_out_of_memory by itself: allow more of them there "
+    "(sequence_len, rank and attention_only change the result), or choose a smaller base_model; when serving, lower vllm.max_model_len",
+)
+MACHINE_MEMORY = Remedy(
+    r"can't allocate memory|Cannot allocate memory|^MemoryError\b",
+    "the machine's memory ran out",
+    "close other programs; training takes the steps of train.on_out_of_memory by itself: allow more of them there, "
+    "or choose a smaller base_model",
+)
 REMEDIES = (
-    Remedy(
-        r"CUDA out of memory|OutOfMemoryError",
-        "the GPU ran out of memory",
-        "halve axolotl.micro_batch_size and double axolotl.gradient_accumulation_steps (the result stays the same), "
-        "then lower axolotl.sequence_len or axolotl.lora_r; when serving, lower vllm.max_model_len",
-    ),
+    GPU_MEMORY,
+    MACHINE_MEMORY,
     Remedy(r"No space left on device|Errno 28", "the disk is full", "free some space and run again; finished stages are kept"),
     Remedy(
         r"Torch not compiled with CUDA|found no NVIDIA driver|No CUDA GPUs are available",
@@ -59,7 +67,7 @@ REMEDIES = (
         "check the vllm: section; ./lorewright validate lists what it knows",
     ),
     Remedy(
-        r"\bKilled\b|exit code -9|ended by signal 9",
+        r"\bKilled\b|exit code -9|ended by signal 9|died with <Signals\.SIGKILL",
         "the system ended the process, most often because memory ran out",
         "close other programs or choose a smaller model",
     ),
@@ -68,5 +76,5 @@ REMEDIES = (
 
 def diagnose(log: str) -> Remedy | None:
     """The last known failure that a log shows, or None."""
-    found = [(match.start(), remedy) for remedy in REMEDIES for match in re.finditer(remedy.sign, log)]
+    found = [(match.start(), remedy) for remedy in REMEDIES for match in re.finditer(remedy.sign, log, re.MULTILINE)]
     return max(found, key=lambda pair: pair[0])[1] if found else None

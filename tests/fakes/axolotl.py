@@ -1,7 +1,9 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends.
-It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
+FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
+`until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
+that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
 """
 
 import json
@@ -25,11 +27,26 @@ def main() -> None:
             + "\n"
         )  # fmt: skip
     text = pathlib.Path(config).read_text()
+    memory.config = text.splitlines()
     if verb == "train":
         train(pathlib.Path("adapter"), os.environ.get("FAKE_AXOLOTL", ""))
     else:
+        memory("merging")
         options = dict(zip(rest[::2], rest[1::2], strict=True))
         merge(pathlib.Path(re.search(r"^base_model: (.+)$", text, re.MULTILINE)[1]), pathlib.Path(options["--output-dir"]) / "merged")
+
+
+def memory(phase: str, step: int = 0) -> None:
+    """Ends the process as a tool ends that ran out of memory, if the test wants it now."""
+    for wish in json.loads(os.environ.get("FAKE_MEMORY", "[]")):
+        fits = wish["until"] in memory.config or wish["until"] in [f"{key}={value}" for key, value in os.environ.items()]
+        if wish["phase"] != phase or wish.get("step", step) != step or fits:
+            continue
+        if "kernel" in wish:
+            counter = pathlib.Path(wish["kernel"])
+            counter.write_text(f"nr_free_pages 1\noom_kill {int(counter.read_text().split()[-1]) + 1}\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+        sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
 def train(output: pathlib.Path, mood: str) -> None:
@@ -37,10 +54,20 @@ def train(output: pathlib.Path, mood: str) -> None:
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
     if mood == "fail":
         sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB")
+    memory("loading")
     begin = max([int(folder.name[11:]) for folder in output.glob("checkpoint-*")], default=0)
+    if begin:
+        print(f"[INFO] Using auto-resume functionality to resume from checkpoint at adapter/checkpoint-{begin}")
+    print("[INFO] Starting trainer...", flush=True)
+    if begin:
+        memory("resuming")
+    print("[INFO] Running evaluation step...", flush=True)
+    memory("evaluating")
+    print({"eval_loss": "4.5", "epoch": str(begin / STEPS)}, flush=True)
     for step in range(begin + 1, STEPS + 1):
         print(f" {100 * step // STEPS}%|## | {step}/{STEPS} [00:0{step}<00:00, 1.00it/s]\r", end="")
         print({"loss": str(4.0 - step / 2), "grad_norm": "0.5", "epoch": str(step / STEPS)}, flush=True)
+        memory("training", step)
         checkpoint = output / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True, exist_ok=True)
         (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")

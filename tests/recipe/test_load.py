@@ -186,3 +186,27 @@ def test_merge_keys_and_anchors_work(tmp_path: Path, make_recipe) -> None:  # ty
     recipe = load(file)
     assert recipe.data and (recipe.data.chunk.min, recipe.data.chunk.max) == (5, 50)
     assert recipe.questions == ("a",)
+
+
+@pytest.mark.req("F4")
+@pytest.mark.parametrize(("written", "said"), [
+    ("micro_bach", "[0]: expected micro_batch, checkpointing, offload, quantise, sequence_len, rank, attention_only or mapping"),
+    ("{ranks: 8}", "[0].ranks: unknown key; did you mean rank?"), ("{rank: big}", "[0].rank: expected integer"), ("{}", "[0]: names no step"),
+    ("{rank: 8, micro_batch: 2}", "[0]: rank and micro_batch are 2 steps; write each as an entry of its own"),
+    ("{rank: 8, axolotl: {}}", "[0]: axolotl stands beside fallback_model only"),
+    ("{fallback_model: ./none}", "[0].fallback_model: ./none: no such folder"),
+    ("{fallback_model: a/b, axolotl: {lora_rr: 3}}", "[0].axolotl.lora_rr: unknown key; did you mean lora_r?"),
+    ("{fallback_model: a/b, axolotl: {output_dir: x}}", "[0].axolotl.output_dir: belongs to lorewright"),
+])  # fmt: skip
+def test_a_step_of_the_ladder_is_one_known_thing(make_recipe, written: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    assert any(f"train.on_out_of_memory{said}" in line for line in problems(make_recipe(), f"train.on_out_of_memory=[{written}]"))
+
+
+def test_steps_of_the_ladder_are_read_and_a_fallback_folder_belongs_to_its_file(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "less").mkdir()
+    steps = ["micro_batch", {"rank": 16}, {"fallback_model": "./less", "axolotl": {"lora_r": 4}}]
+    recipe = load(make_recipe(train={"on_out_of_memory": steps}))
+    assert [(rung.step, rung.value, rung.axolotl) for rung in recipe.train.on_out_of_memory] == [
+        ("micro_batch", None, {}), ("rank", 16, {}), ("fallback_model", str(tmp_path / "less"), {"lora_r": 4}),
+    ]  # fmt: skip
+    assert load(make_recipe(train={"on_out_of_memory": []})).train.on_out_of_memory == ()

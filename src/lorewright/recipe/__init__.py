@@ -13,13 +13,15 @@ from lorewright.recipe.model import (
     Rag,
     Recipe,
     Rerank,
+    Rung,
     Sections,
     Serve,
+    Train,
     is_folder,
     split_revision,
 )
 
 __all__ = [
-    "FORMAT_PARTS", "Charts", "Chunk", "Clean", "Data", "Extract", "Pairs", "Qa", "Rag", "Recipe", "Rerank", "Sections", "Serve",
-    "is_folder", "load", "split_revision",
+    "FORMAT_PARTS", "Charts", "Chunk", "Clean", "Data", "Extract", "Pairs", "Qa", "Rag", "Recipe", "Rerank", "Rung", "Sections", "Serve",
+    "Train", "is_folder", "load", "split_revision",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
 from lorewright.recipe.check_formats import format_problems
+from lorewright.recipe.check_ladder import ladder_problems
 from lorewright.recipe.check_lore import lore_problems
 from lorewright.recipe.source import KeyPath, Mark, dotted
 
@@ -244,6 +245,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         elif overlap * 2 > high:
             yield ("data", "chunk", "overlap"), f"must be at most half of chunk.max ({high}), got {overlap}"
     yield from _voices(values)
+    yield from ladder_problems(mapping_at(values, "train").get("on_out_of_memory"), OWNED["axolotl"])
     yield from format_problems(mapping_at(values, "data"), values.get("axolotl"))
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"

@@ -25,9 +25,11 @@ from lorewright.recipe.model import (
     Rag,
     Recipe,
     Rerank,
+    Rung,
     Sections,
     Serve,
     Timeouts,
+    Train,
 )
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
 from lorewright.sources import trouble
@@ -88,11 +90,22 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
     if isinstance(template, str) and not _full(source, ("chat_template",), path, template).is_file():
         yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
     yield from _missing_adapters(source, path)
+    yield from _missing_fallbacks(source, path)
     yield from _missing_prompt(source, path)
     if isinstance(model, str) and model:
         problem = _model_problem(model, _full(source, ("base_model",), path, model))
         if problem:
             yield f"{source.marks[('base_model',)].text}: base_model: {model}: {problem}"
+
+
+def _missing_fallbacks(source: Source, path: Path) -> Iterator[str]:
+    steps = mapping_at(source.values, "train").get("on_out_of_memory")
+    for number, item in enumerate(steps if isinstance(steps, list) else []):
+        model, at = item.get("fallback_model") if isinstance(item, dict) else None, ("train", "on_out_of_memory", number)
+        problem = _model_problem(model, _full(source, at, path, model)) if isinstance(model, str) and model else ""
+        if problem:
+            mark = source.marks.get(at) or source.marks[at[:-1]]
+            yield f"{mark.text}: {dotted((*at, 'fallback_model'))}: {model}: {problem}"
 
 
 def _missing_prompt(source: Source, path: Path) -> Iterator[str]:
@@ -148,6 +161,9 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
             part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
     for name, folder in values["serve"]["adapters"].items():
         values["serve"]["adapters"][name] = _tidy(_full(source, ("serve", "adapters", name), path, folder))
+    for number, item in enumerate(values["train"]["on_out_of_memory"]):
+        if isinstance(item, dict) and str(item.get("fallback_model", "")).startswith((".", "/", "~")):
+            item["fallback_model"] = _tidy(_full(source, ("train", "on_out_of_memory", number), path, item["fallback_model"]))
     if values["chat_template"]:
         values["chat_template"] = _tidy(_full(source, ("chat_template",), path, values["chat_template"]))
     asked = (values.get("data") or {}).get("augment") or {}
@@ -178,12 +194,20 @@ def _freeze(values: dict[str, Any], path: Path) -> Recipe:
         chat_template=values["chat_template"],
         data=_data(data) if data else None,
         axolotl=values.get("axolotl"),
+        train=Train(tuple(_rung(item) for item in values["train"]["on_out_of_memory"])),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
         rag=_rag(rag) if rag else None,
         questions=tuple(values["questions"]),
         resolved=values,
     )
+
+
+def _rung(item: str | Mapping[str, Any]) -> Rung:
+    if isinstance(item, str):
+        return Rung(item)
+    step = next(key for key in item if key != "axolotl")
+    return Rung(step, item[step], item.get("axolotl", {}))
 
 
 def _rag(values: Mapping[str, Any]) -> Rag:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,23 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A step of the out-of-memory ladder.
+
+    value: its bound or the fallback model; None for as far as it goes. axolotl: keys that the model needs set differently.
+    """
+
+    step: str
+    value: int | str | None = None
+    axolotl: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Train:
+    on_out_of_memory: tuple[Rung, ...]
+
+
+@dataclass(frozen=True)
 class Serve:
     """thinking: a switch, an effort, or None for what the template does. adapters: voice -> folder. when_training: stop, wait or refuse."""
 
@@ -249,6 +266,7 @@ class Recipe:
     chat_template: str | None
     data: Data | None
     axolotl: Mapping[str, Any] | None
+    train: Train
     vllm: Mapping[str, Any] | None
     serve: Serve
     rag: Rag | None

@@ -34,9 +34,9 @@ class Run:
     fresh: bool = False
     done: dict[str, Path] = field(default_factory=dict)
 
-    def tool_environment(self, name: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """A folder needs no hub: then the tools are kept from asking it."""
-        offline = {"HF_HUB_OFFLINE": "1"} if is_folder(self.recipe.base_model) else {}
+    def tool_environment(self, name: str, extra: Mapping[str, str] | None = None, *, model: str = "") -> dict[str, str]:
+        """A folder needs no hub: then the tools are kept from asking it. model: when it is not the recipe's."""
+        offline = {"HF_HUB_OFFLINE": "1"} if is_folder(model or self.recipe.base_model) else {}
         return process.tool_environment(envs.ensure(name), offline | dict(extra or {}))
 
 

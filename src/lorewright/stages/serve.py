@@ -15,6 +15,7 @@ from lorewright.serving.gpu import visible
 from lorewright.serving.phases import phase
 from lorewright.serving.template import check_template, has_template
 from lorewright.stages.run import Launch, Run
+from lorewright.training.ladder_record import trained_model
 
 READER = LogReader(phase, explain)
 
@@ -23,7 +24,8 @@ def serve(step: Step, run: Run) -> Launch:
     """vLLM on the merged model, or on the base model when the recipe trains nothing or holds adapters beside it."""
     text = configuration(run, run.done)
     write_whole(run.work / "vllm.yaml", text)
-    environment = run.tool_environment("serve", vllm.variables(run.accelerator, run.recipe))
+    model = trained_model(run.done["train"], run.recipe.base_model) if "train" in run.done else ""
+    environment = run.tool_environment("serve", vllm.variables(run.accelerator, run.recipe), model=model)
     command = vllm.command(envs.ensure("serve").python, run.work / "vllm.yaml")
     return Launch(command, environment, "/health", run.recipe.serve.start_timeout, READER, _cards(run))
 
@@ -32,7 +34,8 @@ def configuration(run: Run, done: Mapping[str, Path]) -> str:
     """The text of vllm.yaml. done: folders of finished stages by name."""
     live = run.recipe.serve.on_base
     own = str(done["train"] / "adapter") if live and "train" in done else ""
-    model = str(done["merge"] / "merged") if "merge" in done and not live else run.recipe.base_model
+    base = trained_model(done["train"], run.recipe.base_model) if "train" in done else run.recipe.base_model
+    model = str(done["merge"] / "merged") if "merge" in done and not live else base
     check_template(model, run.recipe.chat_template)
     if not has_template(model, run.recipe.chat_template):
         run.console.line("serve     the model has no chat template: only /v1/completions will work; set chat_template in the recipe")

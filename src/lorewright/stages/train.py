@@ -4,35 +4,74 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lorewright import envs, process
+from lorewright.errors import LorewrightError
 from lorewright.models.hub import commit
 from lorewright.plan import Step
 from lorewright.recipe import is_folder
 from lorewright.serving import turns
 from lorewright.serving.gpu import visible
-from lorewright.stages.axolotl_yaml import write_axolotl_yaml
+from lorewright.stages.axolotl_yaml import recipe_config, write_config
 from lorewright.stages.run import Facts, Run
+from lorewright.training import ladder_record, out_of_memory
 from lorewright.training.chart import draw_loss
+from lorewright.training.ladder import Situation, Taken, applied, next_step
 from lorewright.training.progress import Progress, curve, summary
 from lorewright.training.resume import drop_broken_checkpoints
 
+POINTS = "points.jsonl"
+
 
 def train(step: Step, run: Run) -> Facts:
-    """Axolotl trains the adapter; what it logs becomes a progress bar, a curve and numbers."""
+    """Axolotl trains the adapter; what it logs becomes a progress bar, a curve and numbers.
 
-    write_axolotl_yaml(run, step.name)
-    step_done = drop_broken_checkpoints(run.work / "adapter")
-    if step_done:
-        run.console.line(f"train     goes on from step {step_done}")
-    progress = Progress(points=_earlier_points(run.work / "points.jsonl"))
+    Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
+    """
+    asked = recipe_config(run, step.name)
+    taken, clear = _remembered(run, asked)
     wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
-    with (
-        turns.cards(wanted, asker, run) as held,
-        run.console.bar("train") as bar,
-        open(run.work / "points.jsonl", "a", encoding="utf-8") as points,
-    ):
+    with turns.cards(wanted, asker, run) as held:
+        while True:
+            if clear:
+                _clear(run.work)
+                ladder_record.write(run.work, asked, taken, clear=False)
+            begun = drop_broken_checkpoints(run.work / "adapter")
+            if begun:
+                run.console.line(f"train     goes on from step {begun}")
+            progress = Progress(points=_earlier_points(run.work / POINTS))
+            kills = out_of_memory.kernel_kills()
+            try:
+                _attempt(run, applied(asked, taken), progress, held)
+                break
+            except process.ToolError as problem:
+                if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
+                    raise
+                taken = (*taken, _step_down(run, asked, taken, problem, progress))
+                clear = taken[-1].anew
+                ladder_record.write(run.work, asked, taken, clear=clear)
+    return _facts(run, progress, begun, taken)
+
+
+def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:
+    """The steps that an interrupted training had taken, and whether what it left is of another configuration."""
+    taken, clear = ladder_record.read(run.work, run.recipe.train.on_out_of_memory)
+    if (run.work / ladder_record.RECORD).exists():
+        ladder_record.write(run.work, asked, taken, clear=clear)
+    if taken:
+        said = "; ".join(step.said for step in taken)
+        run.console.line(f"train     an earlier try ran out of memory, so it goes on with {said} (--force tries the recipe as it is)")
+    return taken, clear
+
+
+def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, held: Sequence[int]) -> None:
+    """One run of Axolotl. held: the locks of the cards, which it inherits. Raises process.ToolError."""
+    write_config(run, "train", config)
+    with run.console.bar("train") as bar, open(run.work / POINTS, "a", encoding="utf-8") as points:
 
         def on_line(line: str) -> None:
             point = progress.read(line)
@@ -42,17 +81,53 @@ def train(step: Step, run: Run) -> Facts:
             bar(progress.step, progress.total or None, progress.note())
 
         # accelerate holds a trainer without this variable to one thread
-        environment = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))} | run.tool_environment("train")
+        threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
         process.run(
             [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
-            environment=environment, log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
+            environment=threads | run.tool_environment("train", model=str(config["base_model"])),
+            log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
         )  # fmt: skip
+
+
+def _step_down(run: Run, asked: Mapping[str, Any], taken: tuple[Taken, ...], problem: process.ToolError, progress: Progress) -> Taken:
+    """The ladder's next step, told in one line. Raises LorewrightError when there is none."""
+    during = out_of_memory.phase(problem.log)
+    rungs = run.recipe.train.on_out_of_memory
+    found = next_step(Situation(applied(asked, taken), during, taken), rungs, progress.step)
+    if isinstance(found, Taken):
+        after = "; begins anew, for its checkpoints are of another training" if found.anew else ""
+        run.console.line(f"train     out of memory while {_during(during, progress)}: {found.step}, {found.said}{after}")
+        return found
+    tried = "; ".join(step.said for step in taken)
+    steps = f"tried {tried}; nothing is left in train.on_out_of_memory" if taken else "train.on_out_of_memory has no step for it"
+    left = f" ({'; '.join(found)})" if found else ""
+    raise LorewrightError(
+        f"{problem.what} while {_during(during, progress)}; {steps}{left}", where=problem.where, remedy=problem.remedy, tail=problem.tail
+    )
+
+
+def _during(phase: str, progress: Progress) -> str:
+    return f"{phase} (step {progress.step} of {progress.total})" if progress.total and phase != "loading" else phase
+
+
+def _clear(work: Path) -> None:
+    """Takes away what another configuration's training has left."""
+    shutil.rmtree(work / "adapter", ignore_errors=True)
+    (work / POINTS).unlink(missing_ok=True)
+
+
+def _facts(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...]) -> Facts:
     draw_loss(curve(progress.points, "loss"), curve(progress.points, "eval_loss"), run.recipe.name, run.work / "loss.png")
-    facts = summary(progress) | {"resumed_from_step": step_done}
-    if not is_folder(run.recipe.base_model):
-        facts["base_model_commit"] = commit(run.recipe.base_model)
+    facts = summary(progress) | {"resumed_from_step": begun}
+    model = ladder_record.trained_model(run.work, run.recipe.base_model)
+    if not is_folder(model):
+        facts["base_model_commit"] = commit(model)
+    if taken:
+        record = ("step", "phase", "at_step", "said", "anew")
+        facts["out_of_memory"] = [{key: getattr(step, key) for key in record} for step in taken]
     losses = f"loss {facts['first_loss']:.3f} -> {facts['final_loss']:.3f}" if "first_loss" in facts else "no loss was logged"
-    return facts | {"said": f"{facts['steps']} steps, {losses}"}
+    less = f"; for want of memory {'; '.join(step.said for step in taken)}" if taken else ""
+    return facts | {"said": f"{facts['steps']} steps, {losses}{less}"}
 
 
 def _earlier_points(file: Path) -> list[dict[str, float]]:

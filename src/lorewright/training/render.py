@@ -37,7 +37,7 @@ def axolotl_config(
     chat template, as text.
     """
     config = dict(recipe.axolotl or {})
-    changes = _for_cpu(config) if accelerator == "cpu" else []
+    changes = for_cpu(config) if accelerator == "cpu" else []
     if validation is None:
         changes += [f"{key} left out: nothing was held out for validation" for key in EVAL_KEYS if config.pop(key, None) is not None]
     assert recipe.data
@@ -46,7 +46,8 @@ def axolotl_config(
     return config | _model(recipe, template) | _datasets(recipe.data, training, validation) | _outputs(), changes
 
 
-def _for_cpu(config: dict[str, Any]) -> list[str]:
+def for_cpu(config: dict[str, Any]) -> list[str]:
+    """Changes a configuration to one that a processor can run; says how, in words."""
     changes = [f"{key} left out: it needs a GPU" for key in NOT_ON_CPU if config.pop(key, None)]
     if config.get("optimizer") in GPU_OPTIMIZERS:
         changes.append(f"optimizer {config['optimizer']} became adamw_torch: it needs a GPU")
