@@ -201,8 +201,10 @@ class Drawn:
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         import torch
 
-        drawn = [torch.rand(scores.shape[1], generator=one, device=scores.device) for one in self.generators]
-        return scores.float() - (-torch.stack(drawn).clamp(1e-20, 1 - 1e-7).log()).log()
+        # 53 bits, or the tail of a large vocabulary would be cut off
+        size, how = scores.shape[1], {"dtype": torch.float64, "device": scores.device}
+        drawn = torch.stack([torch.rand(size, generator=one, **how) for one in self.generators]).clamp(min=1e-300)
+        return scores.double() - (-drawn.log()).log()
 
 
 def load(settings: dict[str, Any]) -> Voice:

@@ -47,6 +47,7 @@ def good_prompts(file: Path) -> tuple[list[Item], list[LorewrightError]]:
     Raises LorewrightError when the file cannot be read, or when there is no entry in it.
     """
     suffix = file.suffix.lower()
+    bad: list[LorewrightError] = []
     if suffix not in SUFFIXES:
         raise LorewrightError("is no file of prompts", where=str(file), remedy=FILES)
     try:
@@ -54,7 +55,7 @@ def good_prompts(file: Path) -> tuple[list[Item], list[LorewrightError]]:
     except (OSError, ValueError) as problem:
         raise LorewrightError(reason(problem), where=str(file), remedy=FILES) from None
     if suffix == ".txt":
-        items, bad = _blocks(file, text), []
+        items = _blocks(file, text)
     else:
         items, bad = _sorted_out(_list_of_json(file, text) if suffix == ".json" else _lines_of_json(file, text))
     if not items and not bad:
