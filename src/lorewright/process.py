@@ -58,11 +58,13 @@ def run(
     folder: Path,
     on_line: Callable[[str], None] | None = None,
     handles: Sequence[int] = (),
+    explain: Callable[[str], Remedy | None] = diagnose,
 ) -> None:
     """Runs a tool to its end, its output going to `log` as it comes.
 
     folder: the working folder; it also keeps the record by which a later run finds a tool that outlived us.
-    on_line: gets each line of output (a carriage return ends one too). handles: open files that the tool inherits.
+    on_line: gets each line of output (a carriage return ends one too). handles: open files that the tool inherits. explain: finds
+    the remedy in what it has logged.
     Raises ToolError with the last lines, and the remedy when the failure is a known one.
     """
     record = folder / RECORD
@@ -82,7 +84,7 @@ def run(
     record.unlink(missing_ok=True)
     if child.returncode:
         what = f"{Path(command[0]).name} {command[1] if len(command) > 1 else ''} failed ({ending(child.returncode)})"
-        raise ToolError(failure(what, log, start), child.returncode, logged(log, start))
+        raise ToolError(failure(what, log, start, explain), child.returncode, logged(log, start))
 
 
 def ask(

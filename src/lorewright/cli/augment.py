@@ -15,7 +15,7 @@ from lorewright.services import base_url
 
 def configure(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
-    verb.add_argument("--prompts", metavar="FILE", type=Path, required=True, help=".txt, one a line or between lines of ---, or .jsonl")
+    verb.add_argument("--prompts", metavar="FILE", type=Path, required=True, help=".txt, one a line or between lines of ---; .jsonl; .json")
     verb.add_argument("--output", metavar="FOLDER", type=Path, required=True, help="the same folder again goes on where it was")
     verb.add_argument("--limit", type=int, help="only so many prompts, from the first on")
     verb.add_argument("--yes", action="store_true", help="agree to the cost beforehand")

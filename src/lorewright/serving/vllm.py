@@ -46,6 +46,13 @@ def vllm_config(recipe: Recipe, model: str, accelerator: str, own_adapter: str =
     return config | ours
 
 
+def left_open(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What holds where a request says nothing: (sampling, variables of the chat template); the recipe's own values over the preset."""
+    sampling, template = "override_generation_config", "default_chat_template_kwargs"
+    found = _laid_over({sampling: {}, template: {}} | preset_of(recipe).arguments(), recipe.vllm or {})
+    return dict(found[sampling]), dict(found[template])
+
+
 def _preset(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     preset = preset_of(recipe)
     layer = {"middleware": [*given.get("middleware", []), EFFORT_LAYER]} if preset.effort else {}

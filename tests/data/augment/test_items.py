@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lorewright.data.augment import read_prompts
+from lorewright.data.augment import good_prompts, read_prompts
 from lorewright.data.augment.prompts import filled, load_prompt
 from lorewright.errors import LorewrightError
 from lorewright.recipe import load
@@ -75,3 +75,15 @@ def test_the_recipes_part(make_recipe: MakeRecipe, tmp_path: Path) -> None:
         with pytest.raises(LorewrightError) as caught:
             load(make_recipe(data={"sources": ["texts"], "augment": wrong}))
         assert told in str(caught.value)
+
+
+def test_a_json_list_and_the_entries_that_give_none(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"id": "x", "question": "One?", "n": 1}, {"words": "?"}, "Two?"]')
+    items, bad = good_prompts(tmp_path / "a.json")
+    assert [(item.name, item.text, item.origin) for item in items] == [("x", "One?", {"id": "x", "n": 1}), ("a.json:3", "Two?", {})]
+    assert [str(problem) for problem in bad] == [
+        f"{tmp_path}/a.json, entry 2: has no prompt; give it as text under prompt, text, question, instruction"
+    ]
+    (tmp_path / "b.json").write_text('{"prompt": "One?"}')
+    with pytest.raises(LorewrightError, match="is no JSON list"):
+        good_prompts(tmp_path / "b.json")

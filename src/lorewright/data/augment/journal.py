@@ -43,7 +43,7 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.records, self.broken, self._size = _mended(file)
+        self.records, self.broken, self._size = mended(file, "key")
         self._handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         os.lseek(self._handle, self._size, os.SEEK_SET)
         self._waiting: list[tuple[Record, bytes, asyncio.Future[None]]] = []
@@ -94,25 +94,28 @@ class Journal:
         self._size += len(lines)
 
 
-def _mended(file: Path) -> tuple[list[Record], int, int]:
-    """(whole records, lines that cannot be read, size): a torn last line is cut off, one that only lacks its end gets it."""
+def mended(file: Path, needed: str) -> tuple[list[Record], int, int]:
+    """(whole records, lines that cannot be read, size): a torn last line is cut off, one that only lacks its end gets it.
+
+    needed: the text that makes a line a record.
+    """
     raw = file.read_bytes() if file.exists() else b""
     whole, _, torn = raw.rpartition(b"\n")
     kept = len(raw) - len(torn)
-    if torn and _record(torn) is not None:
+    if torn and _record(torn, needed) is not None:
         whole, kept = raw, len(raw) + 1
         with open(file, "ab") as sink:
             sink.write(b"\n")
     elif torn:
         os.truncate(file, kept)
-    found = [_record(line) for line in whole.split(b"\n") if line.strip(b"\0 \r")]
+    found = [_record(line, needed) for line in whole.split(b"\n") if line.strip(b"\0 \r")]
     records = [record for record in found if record is not None]
     return records, len(found) - len(records), kept
 
 
-def _record(line: bytes) -> Record | None:
+def _record(line: bytes, needed: str) -> Record | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and isinstance(value.get("key"), str) else None
+    return value if isinstance(value, dict) and isinstance(value.get(needed), str) else None
