@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 from lorewright import envs, process
@@ -27,6 +28,7 @@ def train(step: Step, run: Run) -> Facts:
     if step_done:
         run.console.line(f"train     goes on from step {step_done}")
     progress = Progress(points=_earlier_points(run.work / "points.jsonl"))
+    begun = time.monotonic()
     wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
     with (
         turns.cards(wanted, asker, run) as held,
@@ -37,7 +39,7 @@ def train(step: Step, run: Run) -> Facts:
         def on_line(line: str) -> None:
             point = progress.read(line)
             if point:
-                points.write(json.dumps(point | {"step": progress.step}) + "\n")
+                points.write(json.dumps(point | {"step": progress.step, "at": round(time.monotonic() - begun, 2)}) + "\n")
                 points.flush()
             bar(progress.step, progress.total or None, progress.note())
 
