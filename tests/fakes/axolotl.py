@@ -1,6 +1,7 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
-FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends.
+FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
+`curve A B …` logs these losses.
 It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
 """
 
@@ -33,14 +34,16 @@ def main() -> None:
 
 
 def train(output: pathlib.Path, mood: str) -> None:
-    print(f"[INFO] Maximum number of steps set at {STEPS}")
+    losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2) for step in range(1, STEPS + 1)]
+    steps = len(losses)
+    print(f"[INFO] Maximum number of steps set at {steps}")
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
     if mood == "fail":
         sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB")
     begin = max([int(folder.name[11:]) for folder in output.glob("checkpoint-*")], default=0)
-    for step in range(begin + 1, STEPS + 1):
-        print(f" {100 * step // STEPS}%|## | {step}/{STEPS} [00:0{step}<00:00, 1.00it/s]\r", end="")
-        print({"loss": str(4.0 - step / 2), "grad_norm": "0.5", "epoch": str(step / STEPS)}, flush=True)
+    for step in range(begin + 1, steps + 1):
+        print(f" {100 * step // steps}%|## | {step}/{steps} [00:0{step}<00:00, 1.00it/s]\r", end="")
+        print({"loss": losses[step - 1], "grad_norm": "0.5", "epoch": str(step / steps)}, flush=True)
         checkpoint = output / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True, exist_ok=True)
         (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")

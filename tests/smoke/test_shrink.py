@@ -61,6 +61,9 @@ def test_keys_that_decide_when_are_not_given_twice(make_recipe: Callable[..., Pa
     assert made.axolotl == {
         "adapter": "lora", "save_strategy": "no", "max_steps": 2, "eval_steps": 2, "gradient_accumulation_steps": 1, "logging_steps": 1,
     }  # fmt: skip
+    often = {"adapter": "lora", "save_strategy": "epoch", "saves_per_epoch": 2, "evals_per_epoch": 2}
+    made = small(load(make_recipe(axolotl=often)))
+    assert set(made.axolotl or {}) == {"adapter", "save_steps", "eval_steps", "max_steps", "gradient_accumulation_steps", "logging_steps"}
     assert "eval_steps" not in (small(load(make_recipe(axolotl={"adapter": "lora"}))).axolotl or {})
 
 
