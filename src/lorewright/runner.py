@@ -26,13 +26,15 @@ class Choice:
     """Which steps a command means.
 
     first: begin there, trusting what stands before. only: exactly these artifacts. force: make them again. services: start
-    these and leave them running (serve, rag). anew: stop the recipe's services before, once all is there to start them.
+    these and leave them running (serve, rag). tried: services that are started at the end to see that they come up, and ended again.
+    anew: stop the recipe's services before, once all is there to start them.
     """
 
     first: str = ""
     only: tuple[str, ...] = ()
     force: bool = False
     services: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
     anew: bool = False
 
 
@@ -86,6 +88,8 @@ class _Runner:
             self._stop_all()
         for name in self.choice.services:
             self._service(self.run.plan.step(name), keep=True)
+        for name in self.choice.tried:
+            self._service(self.run.plan.step(name), keep=False)
 
     def _reached(self) -> tuple[Step, ...]:
         """The plan up to the last stage that was asked for."""
@@ -154,7 +158,7 @@ class _Runner:
             self.digests[step.name] = ""
             return
         made = time.strftime("%H:%M on %d %b", time.localtime((latest / RECORD).stat().st_mtime))
-        how = f"./lorewright run {shown(self.run.recipe.file)} makes a new one"
+        how = f"{self.run.command} makes a new one"
         self.run.console.stage(step.name, f"the recipe or its inputs have changed since; the result of {made} is used ({how})")
         self._take(step, latest.resolve(), record)
 
@@ -163,7 +167,7 @@ class _Runner:
             if self.run.plan.step(need).kind == "artifact" and need not in self.run.done:
                 raise LorewrightError(
                     f"{step.name} needs {need}, which has not been run yet",
-                    remedy=f"run it first: ./lorewright run {shown(self.run.recipe.file)}",
+                    remedy=f"run it first: {self.run.command}",
                 )
 
     def _make(self, step: Step, fingerprint: str, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
-FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends.
+FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
+`curve A B …` logs these losses.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
 that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
@@ -50,7 +51,9 @@ def memory(phase: str, step: int = 0) -> None:
 
 
 def train(output: pathlib.Path, mood: str) -> None:
-    print(f"[INFO] Maximum number of steps set at {STEPS}")
+    losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2) for step in range(1, STEPS + 1)]
+    steps = len(losses)
+    print(f"[INFO] Maximum number of steps set at {steps}")
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
     if mood == "fail":
         sys.exit("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB")
@@ -63,10 +66,10 @@ def train(output: pathlib.Path, mood: str) -> None:
         memory("resuming")
     print("[INFO] Running evaluation step...", flush=True)
     memory("evaluating")
-    print({"eval_loss": "4.5", "epoch": str(begin / STEPS)}, flush=True)
-    for step in range(begin + 1, STEPS + 1):
-        print(f" {100 * step // STEPS}%|## | {step}/{STEPS} [00:0{step}<00:00, 1.00it/s]\r", end="")
-        print({"loss": str(4.0 - step / 2), "grad_norm": "0.5", "epoch": str(step / STEPS)}, flush=True)
+    print({"eval_loss": "4.5", "epoch": str(begin / steps)}, flush=True)
+    for step in range(begin + 1, steps + 1):
+        print(f" {100 * step // steps}%|## | {step}/{steps} [00:0{step}<00:00, 1.00it/s]\r", end="")
+        print({"loss": losses[step - 1], "grad_norm": "0.5", "epoch": str(step / steps)}, flush=True)
         memory("training", step)
         checkpoint = output / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True, exist_ok=True)

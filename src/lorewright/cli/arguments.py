@@ -37,6 +37,9 @@ def recipe_of(given: argparse.Namespace) -> Recipe:
 
 
 def run_of(given: argparse.Namespace) -> Run:
-    recipe = recipe_of(given)
+    return run_on(recipe_of(given), given)
+
+
+def run_on(recipe: Recipe, given: argparse.Namespace, *, smoke: bool = False) -> Run:
     check_serving(recipe)
-    return Run(recipe, make_plan(recipe), Paths(given.runs.absolute(), recipe.name), Console())
+    return Run(recipe, make_plan(recipe), Paths(given.runs.absolute(), recipe.name), Console(), smoke=smoke)

@@ -15,6 +15,7 @@ from lorewright.plan import Paths
 from lorewright.process import owner_alive
 from lorewright.progress import shown
 from lorewright.recipe import load
+from lorewright.smoke.shrink import smoke_name
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -23,7 +24,7 @@ def configure(verb: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     runs: Path = given.runs
-    names = [load(given.recipe, tuple(given.set)).name] if given.recipe else sorted(p.parent.name for p in runs.glob("*/manifests"))
+    names = _names(given, runs)
     if not names:
         print(f"nothing has been run yet in {shown(runs)}; start with ./quickstart.sh")
     for name in names:
@@ -39,6 +40,14 @@ def main(given: argparse.Namespace) -> int:
         for line in _service_lines(record_file):
             print(line)
     return 0
+
+
+def _names(given: argparse.Namespace, runs: Path) -> list[str]:
+    """Every recipe that was run; or the one that is asked for, and its smoke run where there is one."""
+    if not given.recipe:
+        return sorted(folder.parent.name for folder in runs.glob("*/manifests"))
+    name = load(given.recipe, tuple(given.set)).name
+    return [name, *(small for small in [smoke_name(name)] if Paths(runs, small).manifests.is_dir())]
 
 
 def _service_lines(record: Path) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Recipes: one YAML file with line numbers, what it extends, overrides, checks, and the frozen result."""
 
-from lorewright.recipe.load import load
+from lorewright.recipe.load import freeze, load
 from lorewright.recipe.model import (
     FORMAT_PARTS,
     Charts,
@@ -23,5 +23,5 @@ from lorewright.recipe.model import (
 
 __all__ = [
     "FORMAT_PARTS", "Charts", "Chunk", "Clean", "Data", "Extract", "Pairs", "Qa", "Rag", "Recipe", "Rerank", "Rung", "Sections", "Serve",
-    "Train", "is_folder", "load", "split_revision",
+    "Train", "freeze", "is_folder", "load", "split_revision",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
         raise RecipeError(sorted(found, key=file_order))
     values = _with_defaults(source.values, schema("recipe"))
     _make_absolute(values, source, path)
-    return _freeze(values, path)
+    return freeze(values, path)
 
 
 def _with_defaults(values: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +185,8 @@ def _tidy(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def _freeze(values: dict[str, Any], path: Path) -> Recipe:
+def freeze(values: dict[str, Any], path: Path) -> Recipe:
+    """A recipe of whole values: checked, with every default and absolute paths, as Recipe.resolved holds them."""
     data, rag = values.get("data"), values.get("rag")
     return Recipe(
         name=values["recipe"],

@@ -58,7 +58,7 @@ def _facts(found: Ledger, config: dict[str, Any]) -> Facts:
     time = f", about {said_seconds(seconds)} here" if seconds else ""
     return {
         "tokens": side.tokens, "trained_tokens": side.trained, "samples": side.used, "truncated": side.truncated, "dropped": side.dropped,
-        "opening": found.opening, "steps": number, "epochs": epochs, "tokens_per_second": round(speed),
+        "opening": found.opening, "devices": found.devices, "steps": number, "epochs": epochs, "tokens_per_second": round(speed),
         "estimated_seconds": round(seconds) if seconds else None,
         "said": f"{side.tokens:,} tokens in {side.used:,} samples, {side.trained / max(1, side.tokens):.0%} trained{said}; "
         f"{number:,} steps{time}",

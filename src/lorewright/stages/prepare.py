@@ -20,7 +20,7 @@ def prepare(step: Step, run: Run) -> Facts:
     assert data
     style, system, facts = (prepare_passages if data.manuscripts else prepare_rows)(run, data)
     _write_style(run, style, system)
-    if facts["training"] < ADVISED_EXAMPLES:
+    if facts["training"] < ADVISED_EXAMPLES and data.max_samples is None:
         few = f"{facts['training']} examples: a voice wants {ADVISED_EXAMPLES} or more"
         run.console.line(f"prepare   {few}{'; add manuscripts or lower data.chunk.max' if data.manuscripts else ''}")
     report(run.work, {"name": run.recipe.name, "base_model": run.recipe.model_name, "format": data.format}, run.done.get("extract"))

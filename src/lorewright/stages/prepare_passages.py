@@ -47,17 +47,22 @@ def prepare_passages(run: Run, data: Data) -> tuple[Style, str, Facts]:
     if removals.counts:
         run.console.line(f"prepare   taken out: {removals.said()}; removals.jsonl lists them")
     facts = {
-        "documents": len(found), "passages": len(cutting.places), "removed": dict(removals.counts), **counts,
+        "documents": len(found), "passages": len(cutting.places), "examples": len(cutting.places) * _each(data),
+        "removed": dict(removals.counts), **counts,
         "validation_documents": sorted({place.document for place in sides["validation"]}),
     }  # fmt: skip
     return style, system, facts | {"said": _said(facts, sides)}
 
 
+def _each(data: Data) -> int:
+    """Examples of a passage."""
+    return data.augment.per_passage if data.asks and data.augment else 1
+
+
 def _sides(places: list[Place], data: Data) -> Sides:
     """What is trained on and what is held out, of each as much as data.max_samples leaves."""
     training, validation = hold_out(places, data.validation, data.seed, data.chunk.overlap)
-    each = data.augment.per_passage if data.asks and data.augment else 1
-    most = None if data.max_samples is None else max(2, data.max_samples // each)
+    most = None if data.max_samples is None else max(2, data.max_samples // _each(data))
     if most is None or len(training) + len(validation) <= most:
         return {"training": training, "validation": validation}
     held = min(len(validation), max(1, round(most * len(validation) / len(places)))) if validation else 0

@@ -39,7 +39,8 @@ def prepare_rows(run: Run, data: Data) -> tuple[Style, str, Facts]:
     counts = {name: sum(len(item.examples) for item in chosen) for name, chosen in sides.items()}
     left = f"; {len(bad)} left out" if bad else ""
     said = f"{len(items)} rows -> {counts['training']} examples to train on, {counts['validation']} held out{left}"
-    return style, system, {"rows": len(items), "left_out": len(bad), **counts, "said": said}
+    examples = sum(len(item.examples) for item in items)
+    return style, system, {"rows": len(items), "examples": examples, "left_out": len(bad), **counts, "said": said}
 
 
 def drawn_items(items: list[Item], data: Data) -> list[Item]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lorewright import envs, process
 from lorewright.plan import Paths, Plan
-from lorewright.progress import Console
+from lorewright.progress import Console, shown
 from lorewright.recipe import Recipe, is_folder
 from lorewright.services import PLAIN, LogReader
 
@@ -21,7 +21,8 @@ class Run:
     """What a stage may know: the recipe, where things are, and where it works.
 
     work: the folder the present step writes into. inputs: content hashes of what it reads, as its fingerprint has them.
-    done: finished artifacts' folders by stage name. fresh: nothing that an earlier run left is taken over.
+    done: finished artifacts' folders by stage name. fresh: nothing that an earlier run left is taken over. smoke: the recipe is a
+    small one made of the file's.
     """
 
     recipe: Recipe
@@ -32,7 +33,13 @@ class Run:
     work: Path = Path()
     inputs: Mapping[str, str] = field(default_factory=dict)
     fresh: bool = False
+    smoke: bool = False
     done: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """What makes the stages of this run."""
+        return f"./lorewright run {shown(self.recipe.file)}{' --smoke' if self.smoke else ''}"
 
     def tool_environment(self, name: str, extra: Mapping[str, str] | None = None, *, model: str = "") -> dict[str, str]:
         """A folder needs no hub: then the tools are kept from asking it. model: when it is not the recipe's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lorewright.stages.axolotl_yaml import recipe_config, write_config
 from lorewright.stages.run import Facts, Run
 from lorewright.training import ladder_record, out_of_memory
 from lorewright.training.chart import draw_loss
+from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
 from lorewright.training.ladder import Situation, Taken, applied, next_step
 from lorewright.training.progress import Progress, curve, summary
 from lorewright.training.resume import drop_broken_checkpoints
@@ -46,7 +48,7 @@ def train(step: Step, run: Run) -> Facts:
             progress = Progress(points=_earlier_points(run.work / POINTS))
             kills = out_of_memory.kernel_kills()
             try:
-                _attempt(run, applied(asked, taken), progress, held)
+                _attempt(run, applied(asked, taken), progress, begun, held)
                 break
             except process.ToolError as problem:
                 if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
@@ -68,25 +70,34 @@ def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], 
     return taken, clear
 
 
-def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, held: Sequence[int]) -> None:
-    """One run of Axolotl. held: the locks of the cards, which it inherits. Raises process.ToolError."""
+def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done: int, held: Sequence[int]) -> None:
+    """One run of Axolotl. step_done: from which it goes on. held: the locks of the cards, which it inherits.
+
+    Raises process.ToolError, and LorewrightError when the loss is lost.
+    """
     write_config(run, "train", config)
+    watch, begun = _watch(config, progress.points, step_done), time.monotonic()
     with run.console.bar("train") as bar, open(run.work / POINTS, "a", encoding="utf-8") as points:
 
         def on_line(line: str) -> None:
             point = progress.read(line)
             if point:
-                points.write(json.dumps(point | {"step": progress.step}) + "\n")
+                points.write(json.dumps(point | {"step": progress.step, "at": round(time.monotonic() - begun, 2)}) + "\n")
                 points.flush()
+                done = progress.step / progress.total if progress.total else 0.0
+                _look(watch.judge(point | {"step": progress.step}, done), run, config)
             bar(progress.step, progress.total or None, progress.note())
 
         # accelerate holds a trainer without this variable to one thread
         threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-        process.run(
-            [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
-            environment=threads | run.tool_environment("train", model=str(config["base_model"])),
-            log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
-        )  # fmt: skip
+        try:
+            process.run(
+                [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
+                environment=threads | run.tool_environment("train", model=str(config["base_model"])),
+                log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
+            )  # fmt: skip
+        except LostError as lost:
+            raise stopped(lost.finding, run.work / "adapter", config) from None
 
 
 def _step_down(run: Run, asked: Mapping[str, Any], taken: tuple[Taken, ...], problem: process.ToolError, progress: Progress) -> Taken:
@@ -128,6 +139,23 @@ def _facts(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...]) -
     losses = f"loss {facts['first_loss']:.3f} -> {facts['final_loss']:.3f}" if "first_loss" in facts else "no loss was logged"
     less = f"; for want of memory {'; '.join(step.said for step in taken)}" if taken else ""
     return facts | {"said": f"{facts['steps']} steps, {losses}{less}"}
+
+
+def _watch(config: Mapping[str, Any], points: list[dict[str, float]], step_done: int) -> Watch:
+    """Knows the curve up to the step that the training goes on from."""
+    watch = Watch(explosions=not config.get("loss_watchdog_threshold"))
+    for point in points:
+        if point["step"] <= step_done:
+            watch.judge(point)
+    return watch
+
+
+def _look(finding: Finding | None, run: Run, config: Mapping[str, Any]) -> None:
+    """A warning is told; what is lost ends the trainer."""
+    if finding and finding.stop:
+        raise LostError(finding)
+    if finding:
+        run.console.line(f"train     {finding.what}; {remedy(finding, config)}")
 
 
 def _earlier_points(file: Path) -> list[dict[str, float]]:

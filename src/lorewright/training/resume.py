@@ -26,3 +26,17 @@ def drop_broken_checkpoints(output: Path) -> int:
         else:
             shutil.rmtree(folder)
     return max(steps)
+
+
+def set_aside(output: Path, good: int) -> int:
+    """Renames the checkpoints of after a step to `lost-N`: nothing goes on from them. Returns the newest that is left, 0 for none."""
+    steps = [0]
+    for folder in sorted(output.glob("checkpoint-*")):
+        step = int(folder.name.rpartition("-")[2])
+        if step <= good and whole_checkpoint(folder):
+            steps.append(step)
+            continue
+        lost = output / f"lost-{step}"
+        shutil.rmtree(lost, ignore_errors=True)
+        folder.rename(lost)
+    return max(steps)

@@ -1,0 +1,119 @@
+"""Sees from the logged losses that a training is lost, or that it learns nothing, and says what helps.
+
+Thresholds are set so that a healthy curve never trips them, however it jumps: noise of up to 20 % a step over thousands of steps.
+A median over WINDOW steps has then about 6 % of noise, and the highest of thousands lies about 1.5 times above the lowest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from pathlib import Path
+from statistics import fmean, median_high
+from typing import Any
+
+from lorewright.errors import LorewrightError
+from lorewright.training.resume import set_aside
+
+WINDOW = 16
+FACTOR = 1.75  # times the lowest median so far, and
+MARGIN = 1.0  # so many nats per token above it: a small loss may double without harm
+# One unusable step is skipped by the trainer, which then logs a loss of 0; with fp16 the first few are usual.
+BLIND = 8
+# Means of a quarter of so many steps have 3 % of noise at most: what has fallen by a tenth is seen to have fallen.
+ENOUGH, FALLEN = 200, 0.02
+
+Point = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """what: in words. good: the last step that was surely sound, 0 for none. stop: whether going on is of no use."""
+
+    what: str
+    good: int
+    stop: bool
+
+
+class LostError(Exception):
+    """The training is lost; raised out of the reading of its log, so that the trainer is ended."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.what)
+        self.finding = finding
+
+
+@dataclass
+class Watch:
+    """Takes a training's points one by one, with `step`, `loss` and where it is logged `grad_norm`; others are passed over.
+
+    explosions: whether they are looked for; not where the recipe has set Axolotl's own watch on the loss.
+    """
+
+    explosions: bool = True
+    losses: list[Point] = field(default_factory=list)
+    lowest: float = inf
+    blind: int = 0
+    halfway: bool = False
+
+    def judge(self, point: Point, done: float = 0.0) -> Finding | None:
+        """What is wrong since this point; None while nothing is. done: share of the training. A warning is given once."""
+        if "loss" not in point:
+            return None
+        self.losses.append(point)
+        return self._not_a_number() or self._exploded() or self._flat(done)
+
+    def _not_a_number(self) -> Finding | None:
+        last = self.losses[-1]
+        hidden = last["loss"] == 0 and not isfinite(last.get("grad_norm", 0.0))
+        self.blind = self.blind + 1 if hidden or not isfinite(last["loss"]) else 0
+        if isfinite(last["loss"]) and self.blind < BLIND:
+            return None
+        good = self._step(self.blind + 1)
+        return Finding(f"the loss is not a number since step {self._step(self.blind)}", good, stop=True)
+
+    def _exploded(self) -> Finding | None:
+        if not self.explosions or len(self.losses) < WINDOW:
+            return None
+        now = median_high(point["loss"] for point in self.losses[-WINDOW:])
+        if now <= max(self.lowest * FACTOR, self.lowest + MARGIN):
+            self.lowest = min(self.lowest, now)
+            return None
+        return Finding(f"the loss exploded from {self.lowest:.2f} to {now:.2f}", self._step(WINDOW + 1), stop=True)
+
+    def _flat(self, done: float) -> Finding | None:
+        """Looked at once: halfway, the last quarter of the steps beside the first. A warning: a style that is there already is no fault."""
+        count = len(self.losses)
+        if self.halfway or done < 0.5:
+            return None
+        self.halfway = True
+        first, now = (fmean(point["loss"] for point in part) for part in (self.losses[: count // 4 or 1], self.losses[-count // 4 :]))
+        if count < ENOUGH or now < first * (1 - FALLEN):
+            return None
+        return Finding(f"the loss has not fallen in half of the training ({first:.2f}, now {now:.2f})", 0, stop=False)
+
+    def _step(self, back: int) -> int:
+        """The step of the point that stands so far from the end, 0 before the first."""
+        return int(self.losses[-back].get("step", 0)) if back <= len(self.losses) else 0
+
+
+def remedy(finding: Finding, axolotl: Mapping[str, Any]) -> str:
+    """What to change, by what the recipe has. axolotl: the configuration that was run."""
+    rate = axolotl.get("learning_rate")
+    if not finding.stop:
+        return f"raise axolotl.learning_rate (it is {rate}), or look into the ledger's report whether the right text is trained"
+    advice = ["set axolotl.bf16 to auto instead of fp16"] if axolotl.get("fp16") is True else []
+    advice += [f"lower axolotl.learning_rate to a third (it is {rate})"]
+    if not axolotl.get("warmup_steps") and not axolotl.get("warmup_ratio"):
+        advice += ["set axolotl.warmup_ratio to 0.05"]
+    if not axolotl.get("max_grad_norm"):
+        advice += ["set axolotl.max_grad_norm to 0.3"]
+    return ", ".join(advice)
+
+
+def stopped(finding: Finding, adapter: Path, axolotl: Mapping[str, Any]) -> LorewrightError:
+    """What the user is told; checkpoints of after the last sound step are set aside, so that nothing goes on from them."""
+    kept = set_aside(adapter, finding.good)
+    left = f"{adapter / f'checkpoint-{kept}'} is from before" if kept else "no checkpoint is from before"
+    return LorewrightError(f"the training was stopped: {finding.what}; {left}", remedy=remedy(finding, axolotl))

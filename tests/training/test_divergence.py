@@ -1,0 +1,146 @@
+"""A lost training is seen and ended, a healthy one never, however its curve jumps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from math import exp, inf, nan
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lorewright.errors import LorewrightError
+from lorewright.runner import execute
+from lorewright.stages import Run
+from lorewright.training.divergence import BLIND, WINDOW, Finding, Watch, remedy
+from lorewright.training.resume import set_aside
+
+RunOf = Callable[..., Run]
+
+
+def found(losses: Iterable[float], norms: float = 0.5, watch: Watch | None = None) -> Finding | None:
+    """The first finding over a curve, logged every fifth step."""
+    watch, losses = watch or Watch(), list(losses)
+    points = ({"step": 5.0 * number, "loss": loss, "grad_norm": norms, "epoch": 0.1} for number, loss in enumerate(losses, 1))
+    return next(filter(None, (watch.judge(point, point["step"] / 5 / len(losses)) for point in points)), None)
+
+
+def noisy(start: float, falls: float, steps: int, noise: float, seed: int) -> Iterator[float]:
+    """Falls to a share of its start, the faster the earlier, every step with noise of its own (lognormal, sigma `noise`)."""
+    draw = random.Random(seed)
+    for step in range(steps):
+        yield start * (falls + (1 - falls) * exp(-5 * step / steps)) * exp(draw.gauss(0, noise))
+
+
+@given(start=st.floats(0.5, 11), falls=st.floats(0.05, 0.9), steps=st.integers(1, 2000), share=st.floats(0, 1), seed=st.integers(0, 2**32))
+@settings(max_examples=60)
+def test_a_healthy_curve_never_trips(start: float, falls: float, steps: int, share: float, seed: int) -> None:
+    """Noise of up to 20 % a step, and up to half of what the loss falls by."""
+    noise = share * min(0.2, (1 - falls) / 2)
+    assert found(noisy(start, falls, steps, noise, seed)) is None
+
+
+@given(seed=st.integers(0, 2**32), at=st.integers(WINDOW, 150), start=st.floats(1, 5), factor=st.floats(2.5, 6))
+@settings(max_examples=60)
+def test_an_explosion_is_seen_within_a_window(seed: int, at: int, start: float, factor: float) -> None:
+    curve = list(noisy(start, 0.5, 150, 0.1, seed))[:at]
+    level = max(factor * start, start + 2.5)
+    watch = Watch()
+    assert found(curve, watch=watch) is None
+    finding = found([*curve, *noisy(level, 0.9, WINDOW, 0.1, seed)])
+    assert finding and finding.stop and finding.what.startswith("the loss exploded from ")
+    assert finding.good <= 5 * at, "nothing of after the explosion counts as sound"
+    assert finding.good >= 5 * (at - WINDOW), "and no more than a window of before is given up"
+
+
+def test_single_leaps_and_a_few_bad_batches_are_no_explosion() -> None:
+    curve = [2.0] * 40 + [30.0] * (WINDOW // 2 - 2) + [2.0] * 40 + [500.0] + [1.9] * 40
+    assert found(curve) is None
+
+
+def test_a_small_loss_may_double() -> None:
+    assert found([0.1] * 90 + [0.3] * 60) is None
+
+
+@pytest.mark.parametrize("value", [nan, inf])
+def test_no_number_is_told_at_once(value: float) -> None:
+    finding = found([2.0, 1.9, value])
+    assert finding == Finding("the loss is not a number since step 15", good=10, stop=True)
+    first = found([value])
+    assert first and first.good == 0
+
+
+def test_losses_that_the_trainer_has_replaced_by_zero_are_seen() -> None:
+    """The trainer logs 0 where a step gave no number; the norm of its gradients shows it. With fp16 a few such steps are usual."""
+    watch = Watch()
+    assert found([2.0, 1.9], watch=watch) is None
+    assert found([0.0] * (BLIND - 1), nan, watch) is None
+    assert found([1.9], watch=watch) is None
+    finding = found([0.0] * BLIND, nan, watch)
+    assert finding and finding.stop
+    assert found([0.0] * 50, 0.1) is None, "a loss that really is 0"
+
+
+def test_what_is_flat_from_the_beginning_is_told_once_and_goes_on() -> None:
+    watch = Watch()
+    finding = found([3.0] * 600, watch=watch)
+    assert finding and not finding.stop and "has not fallen in half of the training (3.00, now 3.00)" in finding.what
+    assert found([3.0] * 600, watch=watch) is None
+    assert found([3.0] * 300) is None, "too few steps to tell"
+    assert "raise axolotl.learning_rate (it is 1e-06)" in remedy(finding, {"learning_rate": 1e-6})
+
+
+def test_the_remedy_goes_by_the_recipe() -> None:
+    lost = Finding("", 0, stop=True)
+    plain = remedy(lost, {"learning_rate": 0.002, "fp16": True})
+    assert plain.split(", ") == [
+        "set axolotl.bf16 to auto instead of fp16", "lower axolotl.learning_rate to a third (it is 0.002)", "set axolotl.warmup_ratio to 0.05",
+        "set axolotl.max_grad_norm to 0.3",
+    ]  # fmt: skip
+    assert remedy(lost, {"learning_rate": 1e-4, "warmup_ratio": 0.03, "max_grad_norm": 1.0}).startswith("lower axolotl.learning_rate")
+
+
+def test_checkpoints_of_after_are_set_aside(tmp_path: Path) -> None:
+    for step in (4, 8, 12):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "adapter_model.safetensors").write_bytes(b"0123456789")
+        (folder / "trainer_state.json").write_text('{"global_step": 1}')
+    assert set_aside(tmp_path, 8) == 8
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8", "lost-12"]
+    assert set_aside(tmp_path, 0) == 0
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["lost-12", "lost-4", "lost-8"]
+
+
+@pytest.mark.req("F4")
+def test_a_lost_training_is_ended_with_its_last_good_checkpoint(
+    make_recipe: Callable[..., Path], run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = [f"{3 - step / 40:.3f}" for step in range(40)] + ["9.5"] * 60
+    monkeypatch.setenv("FAKE_AXOLOTL", f"curve {' '.join(curve)}")
+    file = make_recipe()
+    run = run_of(file, "axolotl.learning_rate=0.01")
+    with pytest.raises(LorewrightError, match=r"^the training was stopped: the loss exploded from 2\.\d\d to 9.50") as told:
+        execute(run)
+    assert "lower axolotl.learning_rate to a third (it is 0.01)" in str(told.value)
+    assert "\n" not in str(told.value)
+    adapter = next((run.paths.home / "train").glob("*.partial")) / "adapter"
+    kept = [int(folder.name.rpartition("-")[2]) for folder in adapter.glob("checkpoint-*")]
+    assert 30 <= max(kept) <= 40 and f"checkpoint-{max(kept)} is from before" in str(told.value)
+    assert not (adapter / "adapter_model.safetensors").exists(), "the trainer was ended before its end"
+    assert min(int(folder.name.rpartition("-")[2]) for folder in adapter.glob("lost-*")) == max(kept) + 1
+    with pytest.raises(LorewrightError, match="the loss exploded"):
+        execute(run_of(file, "axolotl.learning_rate=0.01"))
+    monkeypatch.delenv("FAKE_AXOLOTL")
+    mended = run_of(file, "axolotl.learning_rate=0.003")
+    execute(mended)
+    assert (mended.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 0"
+
+
+def test_axolotls_own_watch_goes_before_ours(
+    make_recipe: Callable[..., Path], run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_AXOLOTL", f"curve {'2.0 ' * 20}{'9.5 ' * 30}")
+    execute(run_of(make_recipe(), "axolotl.loss_watchdog_threshold=20.0"))
