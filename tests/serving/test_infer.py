@@ -20,7 +20,7 @@ from lorewright.plan import model_part
 from lorewright.serving.as_trained import Wishes, as_trained
 from lorewright.serving.infer import _explained, infer
 from lorewright.stages import Run
-from lorewright.workers.infer import parted
+from lorewright.workers.infer import Drawn, Repeated, parted
 from tests.conftest import FAKES, REPO, MakeRecipe
 
 RunOf = Callable[..., Run]
@@ -261,3 +261,18 @@ def test_out_of_memory_is_told_with_what_is_left_to_try() -> None:
 )  # fmt: skip
 def test_thought_and_answer_are_parted(raw: str, text: str, thought: str, answer: str) -> None:
     assert parted(raw, text or raw) == (thought, answer)
+
+
+@pytest.mark.req("Z6")
+def test_what_stands_beside_a_prompt_changes_neither_its_penalty_nor_its_draw() -> None:
+    import torch
+
+    scores = torch.full((2, 8), 4.0)
+    scores[1, 5] = -4.0
+    after = Repeated(2.0, [2, 0])(torch.tensor([[7, 7, 5], [3, 5, 3]]), scores.clone())
+    assert after[0].tolist() == [4, 4, 4, 4, 4, 2, 4, 4], "the two tokens of padding were not said"
+    assert after[1].tolist() == [4, 4, 4, 2, 4, -8, 4, 4]
+    wanted = torch.tensor([0.5, 0.3, 0.2, 0.0])
+    together = Drawn(list(range(2000)), "cpu")(None, wanted.log().repeat(2000, 1)).argmax(1)
+    assert together[7] == Drawn([7], "cpu")(None, wanted.log()[None]).argmax(1)[0]
+    assert (together.bincount(minlength=4) / 2000 - wanted).abs().max() < 0.04
