@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from math import exp, inf, nan
@@ -143,4 +144,7 @@ def test_axolotls_own_watch_goes_before_ours(
     make_recipe: Callable[..., Path], run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_AXOLOTL", f"curve {'2.0 ' * 20}{'9.5 ' * 30}")
-    execute(run_of(make_recipe(), "axolotl.loss_watchdog_threshold=20.0"))
+    run = run_of(make_recipe(), "axolotl.loss_watchdog_threshold=20.0")
+    execute(run)
+    losses = [json.loads(line)["loss"] for line in (run.done["train"] / "points.jsonl").read_text().splitlines() if '"loss"' in line]
+    assert losses == [2.0] * 20 + [9.5] * 30, "it went on to its end"
