@@ -236,8 +236,9 @@ def test_conversations_stay_in_this_browser(browser: Browser, tmp_path: Path) ->
         assert page.text(".passage .name") == ["Elena › The arm"]
         page.downloads_to(tmp_path)
         page.click("#export")
-        wait_until((tmp_path / "Where-is-the-tide.md").exists)
-        made = (tmp_path / "Where-is-the-tide.md").read_text(encoding="utf-8")
+        export = tmp_path / "Where-is-the-tide.md"
+        wait_until(lambda: export.exists() and export.stat().st_size)  # the browser makes an empty file of that name first
+        made = export.read_text(encoding="utf-8")
         assert made.startswith("# Where is the tide?\n\n*Begun 20")
         assert made.endswith("> Where is the tide?\n\nThe tide is *out*.\n\n*Lore:*\n\n- characters/elena.md, The arm\n")
         page.evaluate("globalThis.confirm = () => true")
