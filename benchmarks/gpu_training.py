@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures training on one card: memory and tokens a second of the recipes as shipped, with random weights of the true shape.
 
-    python benchmarks/gpu_training.py [CASE …] [--list] [--folder FOLDER] [--write FILE.json] [--tiny]
+    python benchmarks/gpu_training.py [CASE …] [--set KEY=VALUE] [--list] [--folder FOLDER] [--write FILE.json] [--tiny]
 
 Every case is a recipe of configs/ with its own Axolotl keys; `plain` ones leave the fused kernels out, for the ratio in the same run.
 Axolotl itself trains, from the configuration that the product would write. The first steps (compilation, warm-up) are not counted.
@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ print(2 * 8192**3 / best / 1e12)
 """
 WARM = 8  # steps before the clock starts
 PLACES = ("base_model", "datasets", "output_dir", "dataset_prepared_path")  # they name folders of this machine
-METRICS = re.compile(r"\{'[^{}]*'loss'[^{}]*\}")
+METRICS = re.compile(r"\{'loss':[^{}]*\}")
 
 
 class Card:
@@ -176,7 +176,7 @@ def figures(config: Mapping[str, Any], shape: Mapping[str, Any], logged: Logged,
         "peak_card_gib": card.gib,
         "watts": round(statistics.mean(watts)) if watts else None,
         "model_tflops": round(2 * forward_operations(shape, config["sequence_len"]) * rate / 1e12, 1),
-        "last_loss": logged[-1][1]["loss"],
+        "last_loss": float(logged[-1][1]["loss"]),
     }
 
 
@@ -238,12 +238,21 @@ def _goal(sign: str, goal: float | None, reached: bool) -> str:
 HEAD = "| case | allocated GiB | reserved GiB | on the card GiB | tokens/s | model TFLOP/s | W |\n|---|---|---|---|---|---|---|"
 
 
+def chosen(names: Sequence[str], settings: Sequence[str], *, tiny: bool) -> dict[str, Case]:
+    """The cases to run, by name. settings: `key=value` to try, which becomes part of the name; a tiny model has no goals."""
+    tried = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in settings)}
+    cases = {" ".join((name, *settings)): CASES[name] for name in names or CASES}
+    cases = {name: replace(case, change={**case.change, **tried}) for name, case in cases.items()}
+    return {name: replace(case, most_gib=None, least_rate=None) for name, case in cases.items()} if tiny else cases
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures training with random weights of a known shape.")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--folder", type=Path, help="where models are made and kept (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="the figures as JSON; cases of earlier runs in it are kept")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an Axolotl key, tried in every case named")
     parser.add_argument("--profile", action="store_true", help="print kernels and their times into each case's log (slows it down)")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
@@ -259,11 +268,10 @@ def main() -> int:
     print(f"{machine()}, {speed:.0f} TFLOP/s in a product of 8,192\n\n{HEAD}", flush=True)
     bad = False
     with tempfile.TemporaryDirectory() as temporary:
-        for name in given.cases or CASES:
+        root = (given.folder or Path(temporary)).absolute()
+        for name, case in chosen(given.cases, given.set, tiny=given.tiny).items():
             try:
-                found = run_case(
-                    name, CASES[name], (given.folder or Path(temporary)).absolute(), python, tiny=given.tiny, look=given.profile
-                )
+                found = run_case(name, case, root, python, tiny=given.tiny, look=given.profile)
             except (subprocess.CalledProcessError, ValueError) as problem:
                 print(f"{name} failed: {problem}\n{getattr(problem, 'output', '') or ''}", flush=True)
                 bad = True
