@@ -52,6 +52,7 @@ def token_from() -> str:
 
 def ask(name: str, revision: str) -> Offered | Refused:
     """Asks for the list of files, then whether one of them may be fetched: the list of a gated model is open to everybody."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported; it also asks for a list of agents
     from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 

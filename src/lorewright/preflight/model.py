@@ -36,7 +36,7 @@ class Model:
 def of_folder(name: str, folder: Path) -> tuple[Model, list[str]]:
     """The model in a folder, and what is wrong with it, in words. name: how the recipe calls it."""
     config, faults = _json(folder / "config.json", needed=True)
-    if config and "model_type" not in config:
+    if not faults and "model_type" not in config:
         faults.append("config.json names no model_type")
     faults += _tokenizer(folder)
     weights = weights_of(folder)
