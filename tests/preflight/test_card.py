@@ -131,9 +131,7 @@ def test_strangers_on_the_card_are_named(card: Path, wanted_of: WantedOf, eight:
     none: dict[str, Any] = {"train": {"on_out_of_memory": []}}
     (found,) = room(wanted_of(recipe=none), eight, seen_cards("cuda"))
     name = services.command_name(os.getpid())
-    assert found.said == (
-        f"3.5 GiB of 24.0 GiB free, and the weights alone want 15.0 GiB; pid {os.getpid()} ({name}) holds 20.0 GiB"
-    )
+    assert found.said == (f"3.5 GiB of 24.0 GiB free, and the weights alone want 15.0 GiB; pid {os.getpid()} ({name}) holds 20.0 GiB")
     assert (found.state, found.remedy.startswith("end that, or load them in 4 bit")) == ("bad", True)
     (found,) = room(wanted_of(), Model("small"), seen_cards("cuda"))
     assert (found.state, found.remedy) == ("warn", "end what is not needed")
@@ -147,7 +145,9 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A vLLM of ours that has the card: its record, its lock, and a process in its session."""
     server = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
     record, port = tmp_path / "runs" / "services" / "serve-8123.json", free_port()
-    write_json(record, process.identity(server.pid) | {"name": "serve", "recipe": "voice", "host": "127.0.0.1", "port": port, "owner": None})
+    write_json(
+        record, process.identity(server.pid) | {"name": "serve", "recipe": "voice", "host": "127.0.0.1", "port": port, "owner": None}
+    )
     lock = hold_card("GPU-aaaa", {"said": "serve of voice", "record": str(record)}, alone=False)
     assert lock
     yield server, port
@@ -186,9 +186,7 @@ def test_another_training_of_ours_is_waited_for(card: Path, wanted_of: WantedOf,
     assert lock
     write_json(Path(lock.name).parent / "training.json", {"pid": os.getppid(), "said": "training of other", "record": ""})
     found = room(wanted_of(), eight, seen_cards("cuda"))[0]
-    assert found.text == (
-        f"training of other (pid {os.getppid()}) holds 8.8 GiB; the training waits for it; Ctrl-C where it runs ends it"
-    )
+    assert found.text == (f"training of other (pid {os.getppid()}) holds 8.8 GiB; the training waits for it; Ctrl-C where it runs ends it")
     found = room(wanted_of(recipe={"serve": {"when_training": "refuse"}}), eight, seen_cards("cuda"))[0]
     assert (found.state, "serve.when_training is refuse" in found.said) == ("bad", True)
     lock.close()

@@ -64,9 +64,18 @@ def test_a_gated_model_with_a_token_that_may(hub: Hub, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("refusal", "text"),
     [
-        ("you are not in the authorized list", f"the licence of {NAME} is not accepted by the account of the token in HF_TOKEN; accept it at"),
-        ("Your request to access model is awaiting a review from the repo authors.", f"the request for {NAME} has not been answered yet; wait"),
-        ("Please enable access to public gated repositories in your fine-grained token settings", "the token in HF_TOKEN may not read gated"),
+        (
+            "you are not in the authorized list",
+            f"the licence of {NAME} is not accepted by the account of the token in HF_TOKEN; accept it at",
+        ),
+        (
+            "Your request to access model is awaiting a review from the repo authors.",
+            f"the request for {NAME} has not been answered yet; wait",
+        ),
+        (
+            "Please enable access to public gated repositories in your fine-grained token settings",
+            "the token in HF_TOKEN may not read gated",
+        ),
     ],
 )
 def test_a_token_whose_account_may_not(hub: Hub, monkeypatch: pytest.MonkeyPatch, refusal: str, text: str) -> None:

@@ -71,7 +71,9 @@ def test_attention_that_is_not_installed(site: Path, wanted_of: WantedOf, monkey
     assert tools(wanted_of(attn_implementation="sage"))[0].said == "attn_implementation sage wants sageattention, which the train environment does not have"  # fmt: skip
 
 
-def test_before_the_environment_is_built_its_requirements_tell(fake_tools: Path, wanted_of: WantedOf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_the_environment_is_built_its_requirements_tell(
+    fake_tools: Path, wanted_of: WantedOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOREWRIGHT_ACCELERATOR", "cuda")
     found = tools(wanted_of(load_in_4bit=True, adapter="qlora", plugins=[LIGER]))
     assert found[0].said == "bitsandbytes, liger_kernel, triton"
@@ -79,7 +81,9 @@ def test_before_the_environment_is_built_its_requirements_tell(fake_tools: Path,
     assert (missing.state, missing.remedy) == ("bad", "leave it out of axolotl:")
 
 
-def test_triton_wants_a_compiler_and_pythons_headers(site: Path, wanted_of: WantedOf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_triton_wants_a_compiler_and_pythons_headers(
+    site: Path, wanted_of: WantedOf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
     found = tools(wanted_of())[-1]
