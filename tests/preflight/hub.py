@@ -14,6 +14,7 @@ from typing import Any, Self
 FILES = {
     "config.json": 700, "tokenizer.json": 9_000_000, "tokenizer_config.json": 50_000, "model-00001-of-00002.safetensors": 10 * 2**30,
     "model-00002-of-00002.safetensors": 5 * 2**30, "original/consolidated.00.pth": 15 * 2**30,
+    "consolidated.safetensors": 15 * 2**30,
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from lorewright.errors import LorewrightError, RecipeError
 from lorewright.manifest import read_json
 from lorewright.plan import make_plan
 from lorewright.preflight import ledger as module
+from lorewright.preflight.checks import of_training
 from lorewright.preflight.ledger import ledger, standing
 from lorewright.preflight.wanted import wanted_by
 from lorewright.runner import Choice, execute
@@ -79,6 +80,16 @@ def test_a_warning_is_said_and_does_not_stop(
     execute(run, TRAIN)
     assert "train     precision: Tesla T4 has no bf16 of its own" in capfd.readouterr().err
     assert trainings(fake_tools) == 1
+
+
+def test_a_fallback_model_that_cannot_be_had_is_a_warning(hub: Hub, make_recipe: MakeRecipe, run_of: RunOf) -> None:
+    steps = ["micro_batch", {"fallback_model": "org/small"}, {"fallback_model": "org/none"}]
+    hub.models["org/small"] = Card()
+    run = run_of(make_recipe(train={"on_out_of_memory": steps}))
+    wanted = wanted_by(run.recipe, run.plan, run.paths, "cpu")
+    assert wanted
+    (found,) = [one for one in of_training(wanted) if one.name == "fallback"]
+    assert (found.state, found.said.split(" that ")[0]) == ("warn", "the hub has no model org/none")
 
 
 def test_the_sets_ledger_is_found_stale_or_refused(

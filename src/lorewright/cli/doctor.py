@@ -15,7 +15,7 @@ from pathlib import Path
 from lorewright import envs, preflight
 from lorewright.cli.arguments import add_recipe, recipe_of
 from lorewright.plan import Paths, make_plan
-from lorewright.preflight import BAD, OK, Found
+from lorewright.preflight import BAD, OK, WARN, Found
 from lorewright.services import left_said, leftover, port_holder
 
 WORDS = {OK: "ok", BAD: "MEND"}
@@ -43,7 +43,16 @@ def main(given: argparse.Namespace) -> int:
 
 
 def _said(found: Sequence[Found]) -> str:
-    return "\n".join(f"{WORDS.get(one.state, one.state):<5} {one.name:<12} {one.text}" for one in found)
+    rows = [f"{WORDS.get(one.state, one.state):<5} {one.name:<12} {one.text}" for one in found]
+    return "\n".join([*rows, "", _closing(found)])
+
+
+def _closing(found: Sequence[Found]) -> str:
+    """How many lines want an eye, since there are many."""
+    bad, warned = (sum(one.state == state for one in found) for state in (BAD, WARN))
+    parts = [f"{bad} to mend"] if bad else []
+    parts += [f"{warned} warning{'s' if warned > 1 else ''}"] if warned else []
+    return ", ".join(parts) or "all is well"
 
 
 def _machine(given: argparse.Namespace) -> Iterator[Found]:

@@ -60,9 +60,9 @@ def _offered(name: str, answer: hub.Offered, folder: Path | None) -> tuple[Model
 
 
 def _weights(files: Mapping[str, int]) -> dict[str, int]:
-    """The files that are loaded: at the top, safetensors where there are any."""
-    for ending in (".safetensors", ".bin"):
-        found = {name: size for name, size in files.items() if name.endswith(ending) and "/" not in name}
+    """The files that are loaded: by their names, at the top, safetensors where there are any; copies in other forms lie beside them."""
+    for begin, end in (("model", ".safetensors"), ("pytorch_model", ".bin")):
+        found = {name: size for name, size in files.items() if name.startswith(begin) and name.endswith(end) and "/" not in name}
         if found:
             return found
     return {}

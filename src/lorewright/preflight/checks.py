@@ -49,7 +49,16 @@ def of_recipe(recipe: Recipe, plan: Plan, paths: Paths, accelerator: str) -> lis
 
 def of_training(wanted: Wanted) -> list[Found]:
     model, found = base_model(wanted.model)
-    return [found, *template(wanted.recipe, model), ledger(wanted), *_machine_for(wanted, model)]
+    return [found, *_fallbacks(wanted), *template(wanted.recipe, model), ledger(wanted), *_machine_for(wanted, model)]
+
+
+def _fallbacks(wanted: Wanted) -> Iterator[Found]:
+    """A model that the out-of-memory ladder may take, at night, and could not have."""
+    names = [str(rung.value) for rung in wanted.recipe.train.on_out_of_memory if rung.step == "fallback_model"]
+    for name in names:
+        found = base_model(name)[1] if name != wanted.model else None
+        if found and found.state == BAD:
+            yield warn("fallback", found.said, f"{found.remedy}; or take it out of train.on_out_of_memory")
 
 
 def _machine_for(wanted: Wanted, model: Model) -> Iterator[Found]:
