@@ -13,7 +13,7 @@ import pytest
 
 from lorewright import process, services
 from lorewright.locks import hold_card
-from lorewright.manifest import write_json
+from lorewright.manifest import read_json, write_json
 from lorewright.preflight.base_model import base_model
 from lorewright.preflight.card import room
 from lorewright.preflight.checks import of_machine, seen_cards
@@ -177,6 +177,42 @@ def test_our_own_server_is_named_with_its_rule(
     assert (holder.state, holder.remedy) == (state, text.format(port=port))
     assert holder.said.startswith(f"serve of voice (pid {server.pid}, port {port}) holds 120.1 GiB")
     assert (space.state, space.said.split(",")[0]) == ("ok", "139.6 GiB of 140.4 GiB free then")
+
+
+@pytest.mark.parametrize(("owner", "crashed"), [(True, False), (False, True)])
+def test_what_is_ended_anyway_does_not_stop_the_training(
+    card: Path, wanted_of: WantedOf, served: tuple[subprocess.Popen[bytes], int], tmp_path: Path, owner: bool, crashed: bool
+) -> None:
+    """A server that this very run has started, and what a crash has left, whatever the rule says."""
+    server, _ = served
+    record = tmp_path / "runs" / "services" / "serve-8123.json"
+    facts = read_json(record)
+    if owner:
+        write_json(record, facts | {"owner": process.myself()})
+    else:  # its leader is gone, its child still holds the card
+        code = "import subprocess; print(subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL).pid, flush=True); input()"
+        leader = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        assert leader.stdout
+        engine = int(leader.stdout.readline())
+        write_json(record, facts | process.identity(leader.pid))
+        leader.communicate(b"\n")
+    holder = server.pid if owner else engine
+    (card / "tenants").write_text(f"GPU-aaaa, {holder}, VLLM::EngineCore, 9000\n")
+    found = room(wanted_of(recipe={"serve": {"when_training": "refuse"}}), Model("small"), seen_cards("cuda"))
+    assert [(one.state, one.remedy) for one in found] == [("warn", "it is ended when the training begins"), ("ok", "")]
+    assert ("has left" in found[0].said) == crashed
+    if crashed:
+        os.kill(engine, 9)
+
+
+def test_where_nvidia_smi_names_nobody_the_lock_tells(
+    card: Path, wanted_of: WantedOf, eight: Model, served: tuple[subprocess.Popen[bytes], int]
+) -> None:
+    """In a container and on WSL."""
+    says(card, H200.replace("143161", "9000"))
+    holder, space = room(wanted_of(), eight, seen_cards("cuda"))
+    assert (holder.state, holder.said.endswith(" has it")) == ("warn", True)
+    assert (space.state, space.said.split(",")[0]) == ("ok", "140.4 GiB of 140.4 GiB free then")
 
 
 def test_another_training_of_ours_is_waited_for(card: Path, wanted_of: WantedOf, eight: Model) -> None:

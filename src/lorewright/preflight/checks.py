@@ -44,7 +44,7 @@ def of_recipe(recipe: Recipe, plan: Plan, paths: Paths, accelerator: str) -> lis
     if wanted:
         return [*of_training(wanted), *served(recipe)]
     model, found = base_model(recipe.base_model)
-    return [found, *template(recipe, model), *served(recipe)]
+    return [found, *template(recipe, model), *served(recipe), *of_machine(accelerator)]
 
 
 def of_training(wanted: Wanted) -> list[Found]:

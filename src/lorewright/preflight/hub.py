@@ -59,17 +59,16 @@ def ask(name: str, revision: str) -> Offered | Refused:
     endpoint, given = os.environ.get("HF_ENDPOINT") or None, token_from()
     try:
         info = HfApi(endpoint=endpoint).model_info(name, revision=revision or None, timeout=TIMEOUT, files_metadata=True)
-        files = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
         if info.gated or info.private:
-            first = "config.json" if "config.json" in files else next(iter(files), "config.json")
-            url = hf_hub_url(name, first, revision=revision or None, endpoint=endpoint)
+            url = hf_hub_url(name, "config.json", revision=revision or None, endpoint=endpoint)
             get_hf_file_metadata(url, token=bool(given), timeout=TIMEOUT, endpoint=endpoint)
     except HfHubHTTPError as problem:
         return _refused(name, revision, problem.response, given)
-    except Exception as problem:  # noqa: BLE001 (names it cannot use, and whatever its HTTP library raises where there is no network)
+    except Exception as problem:  # noqa: BLE001 (a name it cannot use, and whatever its HTTP library raises where there is no network)
         return _unreachable(name, problem, endpoint)
-    told = dict(info.config or {})
-    return Offered(files, int(info.safetensors.total) if info.safetensors else 0, told.get("tokenizer_config"), told)
+    files = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
+    config = dict(info.config or {})
+    return Offered(files, int(info.safetensors.total) if info.safetensors else 0, config.get("tokenizer_config"), config)
 
 
 def _refused(name: str, revision: str, answer: Any, given: str) -> Refused:
