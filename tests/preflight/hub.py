@@ -31,12 +31,14 @@ class Card:
 
 
 class Hub:
-    """models: by name. tokens: those that exist. asked: what was asked for. broken: a status that it answers to everything."""
+    """models: by name. tokens: those that exist. asked: what was asked for. told: what the library asks to describe its user,
+    where it was imported with its telemetry on. broken: a status that it answers to everything."""
 
     def __init__(self) -> None:
         self.models: dict[str, Card] = {}
         self.tokens: set[str] = set()
         self.asked: list[str] = []
+        self.told: list[str] = []
         self.broken = 0
         hub = self
 
@@ -64,8 +66,7 @@ class Hub:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path = request.path.partition("?")[0]
         token = (request.headers.get("authorization") or "").removeprefix("Bearer ")
-        if path != "/api/agent-harnesses":  # asked where the library was imported with its telemetry on
-            self.asked.append(f"{request.command} {path}")
+        (self.told if path == "/api/agent-harnesses" else self.asked).append(f"{request.command} {path}")
         if self.broken:
             return _send(request, self.broken)
         if token and token not in self.tokens:

@@ -171,6 +171,7 @@ def test_doctor_with_a_recipe_of_the_hub(hub: Hub, lorewright: Lorewright, make_
     assert (done.returncode, report["ready"], model["state"]) == (1, False, "bad")
     assert model["said"] == "org/voice-8B is gated, and there is no token"
     assert hub.asked == ["GET /api/models/org/voice-8B", "HEAD /org/voice-8B/resolve/main/config.json"]
+    assert hub.told == [], "nothing phones home"
     assert took < 4
     (tmp_path / ".env").write_text("HF_TOKEN=hf_mine\n")
     settings = os.environ | {"PYTHONPATH": str(REPO / "src"), "LOREWRIGHT_RUNS": str(tmp_path / "runs")}

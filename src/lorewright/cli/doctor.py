@@ -57,9 +57,11 @@ def _closing(found: Sequence[Found]) -> str:
 
 def _machine(given: argparse.Namespace) -> Iterator[Found]:
     yield Found(OK, "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield _room_for_environments()
+    room = _room_for_environments()
     if not given.recipe:
-        yield _memory()
+        yield from (room, _memory())
+    elif room.state == BAD:
+        yield room
     if envs.accelerator() == "cpu":
         yield Found(OK, "accelerator", "none found: the CPU builds are used (starter recipes; large models want an NVIDIA GPU)")
     yield _token()
