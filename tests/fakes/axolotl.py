@@ -1,7 +1,7 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
-`curve A B …` logs these losses.
+`curve A B …` logs these losses, `no tokenizer` leaves none.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
 that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
@@ -24,7 +24,7 @@ def main() -> None:
     with open(os.environ["FAKE_CALLS"], "a") as calls:
         calls.write(
             json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"],
-                        "threads": os.environ.get("OMP_NUM_THREADS")})
+                        "threads": os.environ.get("OMP_NUM_THREADS"), "tensorboard": os.environ.get("TENSORBOARD_LOGGING_DIR")})
             + "\n"
         )  # fmt: skip
     text = pathlib.Path(config).read_text()
@@ -69,7 +69,8 @@ def train(output: pathlib.Path, mood: str) -> None:
     print({"eval_loss": "4.5", "epoch": str(begin / steps)}, flush=True)
     for step in range(begin + 1, steps + 1):
         print(f" {100 * step // steps}%|## | {step}/{steps} [00:0{step}<00:00, 1.00it/s]\r", end="")
-        print({"loss": losses[step - 1], "grad_norm": "0.5", "epoch": str(step / steps)}, flush=True)
+        also = {"memory/max_allocated (GiB)": "9.97", "memory/device_reserved (GiB)": "11.5", "tokens/total": 512 * step}
+        print({"loss": losses[step - 1], "grad_norm": "0.5", **also, "epoch": str(step / steps)}, flush=True)
         memory("training", step)
         if mood.startswith("curve"):
             time.sleep(0.02)  # a real step takes longer than reading its line
@@ -82,7 +83,7 @@ def train(output: pathlib.Path, mood: str) -> None:
         while mood == "hang":
             time.sleep(0.05)
     print({"train_runtime": "1.5", "train_loss": "2.75", "epoch": "1.0"})
-    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json"):
+    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json")[: 2 if mood == "no tokenizer" else 3]:
         (output / name).write_text(f"trained from step {begin}")
 
 

@@ -148,3 +148,42 @@ def test_axolotls_own_watch_goes_before_ours(
     execute(run)
     losses = [json.loads(line)["loss"] for line in (run.done["train"] / "points.jsonl").read_text().splitlines() if '"loss"' in line]
     assert losses == [2.0] * 20 + [9.5] * 30, "it went on to its end"
+
+
+def judged(held: list[float], watch: Watch | None = None) -> list[Finding]:
+    """The findings over evaluations at even distances, one at the start."""
+    watch, last = watch or Watch(), max(1, len(held) - 1)
+    points = ({"step": 10.0 * number, "eval_loss": loss, "epoch": 0.1} for number, loss in enumerate(held))
+    return [found for number, point in enumerate(points) if (found := watch.judge(point, number / last))]
+
+
+@given(start=st.floats(1, 8), falls=st.floats(0.1, 0.9), count=st.integers(3, 40), seed=st.integers(0, 2**32))
+@settings(max_examples=60)
+def test_held_out_text_that_is_learnt_warns_of_nothing(start: float, falls: float, count: int, seed: int) -> None:
+    """A mean over a whole held-out part has little noise: 0.3 % here; the fall from one evaluation to the next is its own."""
+    draw = random.Random(seed)
+    curve = [start * (falls + (1 - falls) * exp(-3 * n / count)) * (1 + draw.gauss(0, 0.001)) for n in range(count)]
+    assert [found.kind for found in judged(curve) if found.kind != "settled"] == []
+
+
+def test_learning_by_heart_is_told_once_with_the_better_checkpoint() -> None:
+    findings = judged([4.0, 3.5, 3.3, 3.45, 3.6, 3.8, 4.1])
+    assert [(found.kind, found.good, found.stop) for found in findings] == [("by heart", 20, False)]
+    assert "has risen since step 20 (3.300, now 3.600)" in findings[0].what
+    advice = remedy(findings[0], {"learning_rate": 2e-4, "num_epochs": 6})
+    assert advice.startswith("checkpoint-20 is the better one while it is kept; next time fewer axolotl.num_epochs (it is 6)")
+    assert judged([4.0, 3.5, 3.3, 3.45, 3.2, 3.1, 3.0]) == [], "one evaluation that is worse is chance"
+
+
+def test_what_learns_nothing_more_is_told_while_there_is_time() -> None:
+    findings = judged([4.0, 3.41, 3.41, 3.41, 3.4, 3.4, 3.4, 3.4])
+    assert [found.kind for found in findings] == ["settled"]
+    assert "fewer axolotl.num_epochs (it is 3) would do" in remedy(findings[0], {"num_epochs": 3})
+    assert judged([4.0, 3.6, 3.5, 3.4, 3.4, 3.4]) == [], "at the end nothing is gained by saying so"
+    assert judged([3.5] * 3 + [2.0] * 60) == [], "three within the first twentieth"
+
+
+def test_held_out_text_without_a_loss_is_told() -> None:
+    findings = judged([4.0, nan, nan, 3.0])
+    assert [found.kind for found in findings] == ["unmeasured"]
+    assert "whether a held-out example has text that is trained" in remedy(findings[0], {})

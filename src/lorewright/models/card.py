@@ -28,12 +28,13 @@ def merged_card(lineage: Mapping[str, Any]) -> str:
 
 def _card(lineage: Mapping[str, Any], *, merged: bool) -> str:
     rank = int(lineage["rank"] or 8)
-    return render_text(
+    text = render_text(
         "model.md", head=_head(lineage, merged=merged), merged=merged, lineage=lineage, name=_plain(lineage["name"]),
         base=_plain(lineage["base_model"]), documents=[_plain(name) for name in lineage["set"]["documents"]],
         max_rank=next((size for size in RANKS if size >= rank), rank), prompt=lineage["system_prompt"].strip(),
         quoted="\n".join(f"> {_plain(line)}".rstrip() for line in lineage["system_prompt"].strip().splitlines()),
     )  # fmt: skip
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def _head(lineage: Mapping[str, Any], *, merged: bool) -> str:

@@ -54,7 +54,7 @@ def train(step: Step, run: Run) -> Facts:
             if begun:
                 run.console.line(f"train     goes on from step {begun}")
             earlier = points.read(run.work / POINTS)
-            progress = Progress(points=points.standing(earlier, begun))
+            progress = Progress(step=begun, points=points.standing(earlier, begun))
             kills = out_of_memory.kernel_kills()
             try:
                 _attempt(run, applied(asked, taken), progress, Began(points.attempts(earlier) + 1, begun, len(taken)), held)

@@ -23,17 +23,25 @@ MARGIN = 1.0  # so many nats per token above it: a small loss may double without
 BLIND = 8
 # Means of a quarter of so many steps have 3 % of noise at most: what has fallen by a tenth is seen to have fallen.
 ENOUGH, FALLEN = 200, 0.02
+# Of the loss on held-out text, which is a mean over all of it and so has little noise: so much above its best, twice running.
+RISEN, TWICE = 0.01, 2
+# Three evaluations this near to one another, over a tenth of the training at least.
+SETTLED, THREE, STRETCH = 0.003, 3, 0.1
 
 Point = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """what: in words. good: the last step that was surely sound, 0 for none. stop: whether going on is of no use."""
+    """what: in words. good: the last step that was surely sound, 0 for none. stop: whether going on is of no use.
+
+    kind: lost; flat (nothing is learnt), by heart (only the training text is), settled (nothing more is) or unmeasured.
+    """
 
     what: str
     good: int
     stop: bool
+    kind: str = "lost"
 
 
 class LostError(Exception):
@@ -46,7 +54,7 @@ class LostError(Exception):
 
 @dataclass
 class Watch:
-    """Takes a training's points one by one, with `step`, `loss` and where it is logged `grad_norm`; others are passed over.
+    """Takes a training's points one by one, with `step` and `loss`, where it is logged `grad_norm`, or `eval_loss`; others are passed over.
 
     explosions: whether they are looked for; not where the recipe has set Axolotl's own watch on the loss.
     """
@@ -56,9 +64,13 @@ class Watch:
     lowest: float = inf
     blind: int = 0
     halfway: bool = False
+    held: list[tuple[float, Point]] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
 
     def judge(self, point: Point, done: float = 0.0) -> Finding | None:
         """What is wrong since this point; None while nothing is. done: share of the training. A warning is given once."""
+        if "eval_loss" in point:
+            return self._once(self._held_out(point, done))
         if "loss" not in point:
             return None
         self.losses.append(point)
@@ -91,7 +103,35 @@ class Watch:
         first, now = (fmean(point["loss"] for point in part) for part in (self.losses[: count // 4 or 1], self.losses[-count // 4 :]))
         if count < ENOUGH or now < first * (1 - FALLEN):
             return None
-        return Finding(f"the loss has not fallen in half of the training ({first:.2f}, now {now:.2f})", 0, stop=False)
+        return Finding(f"the loss has not fallen in half of the training ({first:.2f}, now {now:.2f})", 0, stop=False, kind="flat")
+
+    def _held_out(self, point: Point, done: float) -> Finding | None:
+        """What the loss on held-out text tells; every one of these is a warning, for the training may be wanted as it is."""
+        if not isfinite(point["eval_loss"]):
+            return Finding(f"the loss on the held-out text is not a number at step {point['step']:g}", 0, stop=False, kind="unmeasured")
+        self.held.append((done, point))
+        best = min((one for _, one in self.held), key=lambda one: one["eval_loss"])
+        since = [one for _, one in self.held if one["step"] > best["step"]]
+        if len(since) >= TWICE and all(one["eval_loss"] > best["eval_loss"] * (1 + RISEN) for one in since[-TWICE:]):
+            step, low, now = int(best["step"]), best["eval_loss"], point["eval_loss"]
+            what = f"the loss on the held-out text has risen since step {step} ({low:.3f}, now {now:.3f}): it begins to learn by heart"
+            return Finding(what, step, stop=False, kind="by heart")
+        return self._settled(done)
+
+    def _settled(self, done: float) -> Finding | None:
+        last = self.held[-THREE:]
+        values = [point["eval_loss"] for _, point in last]
+        if len(last) < THREE or done > 0.75 or done - last[0][0] < STRETCH or max(values) > min(values) * (1 + SETTLED):
+            return None
+        what = f"the loss on the held-out text has stayed at {values[-1]:.3f} over three evaluations"
+        return Finding(what, int(last[0][1]["step"]), stop=False, kind="settled")
+
+    def _once(self, finding: Finding | None) -> Finding | None:
+        """A warning is told once; that it has settled is not told of what has begun to rise."""
+        if finding is None or finding.kind in self.told:
+            return None
+        self.told |= {finding.kind} | ({"settled"} if finding.kind == "by heart" else set())
+        return finding
 
     def _step(self, back: int) -> int:
         """The step of the point that stands so far from the end, 0 before the first."""
@@ -100,9 +140,9 @@ class Watch:
 
 def remedy(finding: Finding, axolotl: Mapping[str, Any]) -> str:
     """What to change, by what the recipe has. axolotl: the configuration that was run."""
-    rate = axolotl.get("learning_rate")
-    if not finding.stop:
-        return f"raise axolotl.learning_rate (it is {rate}), or look into the ledger's report whether the right text is trained"
+    rate, epochs = axolotl.get("learning_rate"), axolotl.get("num_epochs") or 1
+    if finding.kind != "lost":
+        return WARNED[finding.kind].format(rate=rate, epochs=epochs, step=finding.good)
     advice = ["set axolotl.bf16 to auto instead of fp16"] if axolotl.get("fp16") is True else []
     advice += [f"lower axolotl.learning_rate to a third (it is {rate})"]
     if not axolotl.get("warmup_steps") and not axolotl.get("warmup_ratio"):
@@ -112,8 +152,22 @@ def remedy(finding: Finding, axolotl: Mapping[str, Any]) -> str:
     return ", ".join(advice)
 
 
+WARNED = {
+    "flat": "raise axolotl.learning_rate (it is {rate}), or look into the ledger's report whether the right text is trained",
+    "by heart": "checkpoint-{step} is the better one while it is kept; next time fewer axolotl.num_epochs (it is {epochs}), a lower "
+    "axolotl.learning_rate (it is {rate}), more text, or axolotl.early_stopping_patience with eval_steps and save_steps",
+    "settled": "more of the same will give little: fewer axolotl.num_epochs (it is {epochs}) would do; if the voice is not there yet, "
+    "raise axolotl.lora_r or axolotl.learning_rate (it is {rate})",
+    "unmeasured": "look into the ledger's report whether a held-out example has text that is trained; with fp16, set axolotl.bf16 to auto",
+}
+
+
 def stopped(finding: Finding, adapter: Path, axolotl: Mapping[str, Any]) -> LorewrightError:
-    """What the user is told; checkpoints of after the last sound step are set aside, so that nothing goes on from them."""
+    """What the user is told; checkpoints of after the last sound step are set aside, so that nothing goes on from them.
+
+    The curve of the training was drawn beside the adapter.
+    """
     kept = set_aside(adapter, finding.good)
     left = f"{adapter / f'checkpoint-{kept}'} is from before" if kept else "no checkpoint is from before"
-    return LorewrightError(f"the training was stopped: {finding.what}; {left}", remedy=remedy(finding, axolotl))
+    said = f"the training was stopped: {finding.what}; {left}; its curve is {adapter.parent / 'loss.png'}"
+    return LorewrightError(said, remedy=remedy(finding, axolotl))

@@ -30,6 +30,7 @@ TAIL = 10 * WINDOW  # so many points are looked at for each line of the log
 class Progress:
     """What the log has said so far.
 
+    step: the last one that is done; at first the one that the training goes on from.
     points: one mapping a logged step or evaluation, with `step`, `epoch` and `loss` or `eval_loss`; those of earlier attempts first.
     facts: trainable and total parameters, and Axolotl's closing summary. doing: what it does beside its steps, and how far it is.
     saved: whether a checkpoint was written since the last logged step. peak: the most of a card's memory that this attempt needed, bytes.
@@ -64,7 +65,7 @@ class Progress:
             self.doing = f"evaluating {step}/{total}"
         elif total == self.total:
             self.doing = "" if step > self.step else self.doing
-            self.step, self.stepping = step, True
+            self.step, self.stepping = max(self.step, step), True  # the bar of a training that goes on begins at 0
 
     def _metrics(self, text: str) -> Point | None:
         try:

@@ -63,4 +63,5 @@ def _risen(best: int, kept: Sequence[int]) -> str:
     by_heart = "From there on the model learnt the text by heart"
     if best in kept:
         return f"{by_heart}: adapter/checkpoint-{best} is the better one, and fewer epochs would have done."
-    return f"{by_heart}, and no checkpoint of that step is kept: train fewer epochs, or set axolotl.early_stopping_patience."
+    early = "set axolotl.early_stopping_patience with eval_steps and save_steps"
+    return f"{by_heart}, and no checkpoint of that step is kept: train fewer epochs, or {early}."
