@@ -110,7 +110,7 @@ def test_steps_for_want_of_memory_are_on_page_and_card(
     run = run_of(make_recipe(axolotl={"adapter": "lora", "lora_r": 8, "micro_batch_size": 4, "num_epochs": 1}))
     execute(run, TRAINED)
     said = "micro_batch_size 4 -&gt; 2, gradient_accumulation_steps unset -&gt; 2 (out of memory while training, step 3)"
-    assert said in page_of(run) and "4 (2 at a time, 2 gathered) examples" in page_of(run)
+    assert said in page_of(run) and "each of 4 examples (2 at a time, 2 gathered); 1 epoch<" in page_of(run)
     card = (run.done["train"] / "adapter" / "README.md").read_text(encoding="utf-8")
     assert "| for want of memory | micro_batch_size 4 -> 2" in card
     assert left(run)["tokens"] == 2048

@@ -22,8 +22,9 @@ def smooth(points: Points) -> list[tuple[float, float]]:
         sums.append(sums[-1] + value)
     smoothed = []
     for at, (step, _) in enumerate(points):
-        reach = min(half, at, len(points) - 1 - at)  # even on both sides, so that the ends do not drag
-        smoothed.append((step, (sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1)))
+        reach = min(half, at)  # even on both sides where the curve begins, for it is steep there; its end is flat
+        first, last = at - reach, min(len(points) - 1, at + reach)
+        smoothed.append((step, (sums[last + 1] - sums[first]) / (last + 1 - first)))
     return smoothed
 
 

@@ -68,13 +68,15 @@ def _lead(trained: Trained) -> str:
 
 def _figures(trained: Trained) -> list[tuple[str, str]]:
     """The large numbers: (what, number)."""
-    record = trained.record
-    rows = [("loss on the held-out text", _loss(record.get("eval_loss"))), ("loss on the trained text", _loss(record.get("final_loss")))]
+    record, losses = trained.record, smooth(trained.losses)
+    held, before = record.get("eval_loss"), record.get("first_eval_loss")
+    was = f", {before:.3f} before" if before is not None and held != before else ""
+    rows = [(f"loss on the held-out text{was}", _loss(held)), ("loss on the trained text", _loss(losses[-1][1] if losses else None))]
     rows += [("steps", f"{record['steps']:,}"), ("in all", _time(record.get("whole_seconds")))]
     speed, peak, joules = record.get("tokens_per_second"), record.get("peak_vram_bytes"), record.get("energy_joules")
     rows += [
         ("tokens a second", f"{speed:,.0f}" if speed else ""),
-        ("of a card's memory, peak", gib(peak)),
+        ("of a card's memory at the peak", gib(peak)),
         ("of electricity", energy(joules)),
     ]
     return [(what, number) for what, number in rows if number]
@@ -87,7 +89,7 @@ def _evaluated(trained: Trained) -> list[tuple[str, str, str, str]]:
     rows = []
     for step, loss in shown:
         notes = [word for word, true in (("before the training", step == 0), ("best", step == best)) if true]
-        notes += [f"adapter/checkpoint-{step:g}"] if step in trained.kept else []
+        notes += [f"checkpoint-{step:g}"] if step in trained.kept else []
         rows.append((f"{step:,.0f}", f"{loss:.3f}", f"{perplexity(loss):,.1f}", ", ".join(notes)))
     return rows
 
@@ -101,17 +103,22 @@ def method(trained: Trained) -> list[Row]:
     axolotl, record, side = trained.axolotl, trained.record, trained.ledger.get("training", {})
     micro, gathered = int(axolotl.get("micro_batch_size") or 1), int(axolotl.get("gradient_accumulation_steps") or 1)
     cards = max(1, int(record.get("gpus") or 1))
-    batch = f"{micro * gathered * cards} ({micro} at a time" + (f", {gathered} gathered" if gathered > 1 else "")
+    batch = f"{micro * gathered * cards} examples ({micro} at a time" + (f", {gathered} gathered" if gathered > 1 else "")
     batch += f", on {cards} cards)" if cards > 1 else ")"
     rows = [
         ("base model", trained.base_model), ("method", adapter_said(axolotl)), ("trained parameters", parameters_said(record)),
         ("training set", f"{side.get('samples', 0):,} examples, {side.get('tokens', 0):,} tokens, of which {_share(side)} are trained"),
         ("held out", f"{trained.ledger.get('validation', {}).get('samples', 0):,} examples"),
-        ("steps", f"{record['steps']:,} of {batch} examples, {float(axolotl.get('num_epochs') or 1):g} epochs"),
+        ("steps", f"{record['steps']:,}, each of {batch}{_epochs(axolotl)}"),
         ("longest example", f"{int(axolotl.get('sequence_len') or 512):,} tokens"), ("learning rate", rate_said(axolotl)),
         ("optimizer", str(axolotl.get("optimizer") or "")),
     ]  # fmt: skip
     return [(name, value) for name, value in rows if value]
+
+
+def _epochs(axolotl: Mapping[str, Any]) -> str:
+    number = float(axolotl.get("num_epochs") or 1)
+    return "" if axolotl.get("max_steps") else f"; {number:g} epoch{'s' if number != 1 else ''}"
 
 
 def _share(side: Mapping[str, Any]) -> str:

@@ -100,11 +100,11 @@ class Progress:
         most = self.peak or used
         parts = [f"step {self.step}/{self.total}"] if self.total and self.stepping else []
         parts += [self.doing] if self.doing else []
+        parts += [f"{said_seconds(left)} left"] if left is not None and self.step < self.total else []
         parts += [f"loss {loss:.3f}"] if loss is not None else []
         parts += [f"eval {held:.3f}"] if held is not None else []
         parts += [f"{speed:,.0f} tokens/s"] if speed else []
         parts += [f"peak {most / GIB:.1f} GiB"] if most else []
-        parts += [f"{said_seconds(left)} left"] if left is not None and self.step < self.total else []
         return " · ".join(parts)
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from lorewright.data.pages.svg import WIDTH, drawing, text
 
 Points = Sequence[tuple[float, float]]
-LEFT, RIGHT, TOP, BASE = 46.0, 8.0, 14.0, 262.0
+LEFT, RIGHT, TOP, BASE = 46.0, 8.0, 34.0, 282.0
 MOST = 600  # points of a line: more cannot be seen
 
 
@@ -27,11 +27,11 @@ def curves(raw: Points, smoothed: Points, held: Points, label: str, best: float 
     marks = ticks(min(values), max(values))
     frame = _Frame(0.0, max(steps) or 1.0, marks[0], marks[-1])
     parts = [frame.row(value) for value in marks] + [frame.column(step) for step in ticks(0, max(steps) or 1.0, 7) if step <= max(steps)]
-    parts += [text(WIDTH - RIGHT, BASE + 44, "step", "tick", "end"), text(0, TOP - 4, "loss", "tick", "start")]
+    parts += [text(WIDTH - RIGHT, BASE + 46, "step", "tick", "end"), text(0, 13, "loss, nats per token", "tick", "start")]
     parts += [frame.line(raw, "curve raw")] if raw != smoothed else []
     parts += [frame.line(smoothed, "curve"), frame.line(held, "curve held")]
     parts += [frame.dot(step, value, step == best) for step, value in held]
-    return drawing(BASE + 52, label, *parts)
+    return drawing(BASE + 54, label, *parts)
 
 
 class _Frame:
