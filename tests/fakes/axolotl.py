@@ -69,7 +69,7 @@ def train(output: pathlib.Path, mood: str) -> None:
     print({"eval_loss": "4.5", "epoch": str(begin / steps)}, flush=True)
     for step in range(begin + 1, steps + 1):
         print(f" {100 * step // steps}%|## | {step}/{steps} [00:0{step}<00:00, 1.00it/s]\r", end="")
-        also = {"memory/max_allocated (GiB)": "9.97", "memory/device_reserved (GiB)": "11.5", "tokens/total": 512 * step}
+        also = {"memory/max_allocated (GiB)": "9.97", "memory/device_reserved (GiB)": "11.5", "tokens/total": 512 * (step - begin)}
         print({"loss": losses[step - 1], "grad_norm": "0.5", **also, "epoch": str(step / steps)}, flush=True)
         memory("training", step)
         if mood.startswith("curve"):

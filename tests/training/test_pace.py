@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from lorewright.training import points as kept
-from lorewright.training.pace import TOKENS, how_often, intervals, seconds_left, seconds_of_steps, step_seconds, tokens_per_second
+from lorewright.training.pace import (
+    TOKENS,
+    how_often,
+    intervals,
+    seconds_left,
+    seconds_of_steps,
+    step_seconds,
+    tokens_of_steps,
+    tokens_per_second,
+)
 from lorewright.training.points import Point, curve, drawn, standing, whole_seconds
 
 
@@ -76,6 +85,22 @@ def test_what_was_done_twice_stands_once_and_was_paid_twice() -> None:
     assert drawn(whole) == 500 + 800
     assert [point["step"] for point in standing(first, 3)] == [1, 2, 3]
     assert standing(whole, 0) == []
+
+
+def test_tokens_are_counted_over_all_attempts() -> None:
+    """Axolotl's own count begins at 0 again after a resume; after logging every tenth step a part of it is never told."""
+    first, second = steps([10, 12, 14, 16, 18]), steps([30, 32, 34], first=4, attempt=2, begun=3)
+    for number, point in enumerate(second, 1):
+        point[TOKENS] = 1000.0 * number
+    assert tokens_of_steps(standing([*first, *second])) == 6000
+    told = [*first, *steps([30, 32, 34], first=4, attempt=2, begun=3)]
+    assert tokens_of_steps(standing(told)) == 6000, "a count that goes on from the checkpoint's"
+    tenth = [one | {"step": 10 * one["step"], TOKENS: 10 * one[TOKENS]} for one in steps([100, 200])]
+    rest = {"step": 30.0, "begun": 25.0, "attempt": 2.0, "loss": 3.0, TOKENS: 5000.0}
+    assert tokens_of_steps([*tenth, rest]) == 30_000, "steps 21 to 25 were never told"
+    late = {"step": 30.0, "begun": 2.0, "attempt": 2.0, "loss": 3.0, TOKENS: 28_000.0}
+    assert tokens_of_steps([*steps([10, 12]), late]) == 30_000, "a new count that is past the old one when it is first told"
+    assert tokens_of_steps([{"step": 1.0, "loss": 3.0}]) is None
 
 
 def test_another_configuration_has_its_own_pace() -> None:

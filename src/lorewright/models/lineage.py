@@ -82,6 +82,8 @@ def _results(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(which, loss, perplexity)."""
     at_best = f"held-out text, best, at step {record.get('best_eval_step')}"
     rows = [("held-out text, first measured", "first_eval_loss"), (at_best, "best_eval_loss"), ("held-out text, at the end", "eval_loss")]
+    if record.get("best_eval_loss") == record.get("eval_loss"):
+        del rows[1]
     known = [(what, float(record[key])) for what, key in rows if record.get(key) is not None]
     known += [("trained text, last logged step", float(record["final_loss"]))] if record.get("final_loss") is not None else []
     return [(what, f"{loss:.3f}", f"{perplexity(loss):,.1f}") for what, loss in known]

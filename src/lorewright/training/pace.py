@@ -74,6 +74,29 @@ def tokens_per_second(found: Sequence[Interval]) -> float | None:
     return sum(one.tokens or 0.0 for one in counted) / seconds if seconds else None
 
 
+def tokens_of_steps(points: Sequence[Point]) -> int | None:
+    """All tokens of all steps, padding included; None where Axolotl does not count them.
+
+    points: those that the training stands on. Axolotl counts from 0 again when it goes on by itself, and from the checkpoint's number when
+    it is told which. Steps between a checkpoint and the last logged one before it were counted by nobody: they count as the others do.
+    """
+    total, counted, done = 0.0, 0.0, 0.0
+    before = 0.0
+    for _, part in groupby((point for point in points if TOKENS in point), lambda point: point.get("attempt", 0)):
+        logged = list(part)
+        again = not before or _counted_anew(logged[0], before / done)
+        total += logged[-1][TOKENS] - (0.0 if again else before)
+        counted += logged[-1]["step"] - (max(done, logged[0].get("begun", 0.0)) if again else done)
+        before, done = logged[-1][TOKENS], logged[-1]["step"]
+    return round(total * done / counted) if counted else None
+
+
+def _counted_anew(point: Point, each: float) -> bool:
+    """Whether an attempt's first count is nearer to that of its own steps than to that of all. each: tokens of a step until then."""
+    own, whole = each * (point["step"] - point.get("begun", 0.0)), each * point["step"]
+    return abs(point[TOKENS] - own) < abs(point[TOKENS] - whole)
+
+
 def seconds_of_steps(points: Sequence[Point]) -> float | None:
     """Seconds of the steps alone, each counted once: those that were not timed, or not by themselves, count as much as the others.
 

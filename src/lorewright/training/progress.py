@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lorewright.progress import said_seconds
-from lorewright.training.pace import TOKENS, WINDOW, intervals, seconds_left, tokens_per_second, usable
+from lorewright.training.pace import WINDOW, intervals, seconds_left, tokens_per_second, usable
 from lorewright.training.points import Point, curve
 
 _METRICS = re.compile(r"\{'[^{}]*\}")
@@ -126,9 +126,3 @@ def summary(progress: Progress) -> dict[str, Any]:
     if held:
         result |= {"first_eval_loss": held[0][1], "final_eval_loss": held[-1][1]}
     return result
-
-
-def tokens_seen(progress: Progress) -> int | None:
-    """All tokens of all steps, padding included; None where Axolotl does not count them."""
-    seen = progress.latest(TOKENS)
-    return None if seen is None else int(seen)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lorewright.training.pace import intervals, seconds_of_steps, tokens_per_second
+from lorewright.training.pace import intervals, seconds_of_steps, tokens_of_steps, tokens_per_second
 from lorewright.training.points import (
     Point,
     attempts,
@@ -17,7 +17,7 @@ from lorewright.training.points import (
     standing,
     whole_seconds,
 )
-from lorewright.training.progress import RESERVED, Progress, peak, tokens_seen
+from lorewright.training.progress import RESERVED, Progress, peak
 
 NAME = "training.json"
 
@@ -43,7 +43,7 @@ def figures(progress: Progress, logged: Sequence[Point], machine: Machine) -> di
     best = min(held, key=lambda pair: pair[1]) if held else None
     by_axolotl, by_driver = peak(last), round(max((point.get("card_bytes", 0.0) for point in last), default=0.0))
     return {
-        "steps": progress.step or progress.total, "tokens": tokens_seen(progress), "seconds": _rounded(seconds),
+        "steps": progress.step or progress.total, "tokens": tokens_of_steps(points), "seconds": _rounded(seconds),
         "tokens_per_second": _rounded(speed), "peak_vram_bytes": by_axolotl or by_driver or None,
         "peak_vram_by": "axolotl" if by_axolotl else "nvidia-smi" if by_driver else None,
         "reserved_vram_bytes": peak(last, RESERVED) or None,
