@@ -66,7 +66,7 @@ def train(output: pathlib.Path, mood: str) -> None:
         memory("resuming")
     print("[INFO] Running evaluation step...", flush=True)
     memory("evaluating")
-    print({"eval_loss": "4.5", "epoch": str(begin / steps)}, flush=True)
+    print({"eval_loss": os.environ.get("FAKE_EVAL_LOSS", "4.5"), "epoch": str(begin / steps)}, flush=True)
     for step in range(begin + 1, steps + 1):
         print(f" {100 * step // steps}%|## | {step}/{steps} [00:0{step}<00:00, 1.00it/s]\r", end="")
         also = {"memory/max_allocated (GiB)": "9.97", "memory/device_reserved (GiB)": "11.5", "tokens/total": 512 * (step - begin)}

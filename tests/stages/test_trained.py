@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 
 from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json
@@ -155,6 +157,30 @@ def test_tensorboard_is_on_unless_the_recipe_says_otherwise(
     trained = [json.loads(line) for line in fake_tools.read_text().splitlines()]
     assert [call.get("tensorboard") for call in trained if call["argv"][0] == "train"] == ["tensorboard"] * 2
     assert "TensorBoard" not in capfd.readouterr().err, "the stand-in has written none"
+
+
+@pytest.mark.req("F4", "F5")
+def test_the_cards_tell_where_the_model_comes_from(make_recipe, run_of: RunOf, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
+    file = make_recipe()
+    run = run_of(file)
+    execute(run)
+    wanted = [hashlib.sha256(source.read_bytes()).hexdigest() for source in (file, run.done["prepare"] / "training.jsonl")]
+    for folder, library in ((run.done["train"] / "adapter", "peft"), (run.done["merge"] / "merged", "transformers")):
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert ModelCard(card).data.to_dict()["library_name"] == library
+        for said in (*wanted, run.done["train"].name, "- 1.txt", "| trained | 13 |", "> You are a fiction writer."):
+            assert said in card, said
+        assert str(run.paths.root.parent) not in card, "no path of this machine"
+
+
+def test_a_held_out_loss_that_is_no_number_spoils_nothing(
+    make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("FAKE_EVAL_LOSS", "nan")
+    run = run_of(make_recipe())
+    execute(run, TRAINED)
+    assert left(run)["eval_loss"] is None
+    assert "The loss on the trained text went from" in page_of(run)
 
 
 def test_a_training_that_left_no_tokenizer_is_told(make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

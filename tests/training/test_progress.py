@@ -98,7 +98,8 @@ def test_broken_checkpoints_are_dropped_and_whole_ones_kept(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(
-    ("losses", "held"), [([(1, 4.0), (2, 3.0)], [(2, 3.5)]), ([], []), ([(1, 4.0)], []), ([(1, 4.0), (2, float("nan"))], [])]
+    ("losses", "held"),
+    [([(1, 4.0), (2, 3.0)], [(2, 3.5)]), ([], []), ([(1, 4.0)], []), ([(1, 4.0), (2, float("nan"))], [(1, float("inf"))])],
 )
 def test_chart_is_a_picture(tmp_path: Path, losses: list[tuple[float, float]], held: list[tuple[float, float]], dark: bool) -> None:
     draw_loss(losses, held, "small", tmp_path / "loss.png", dark=dark)

@@ -26,8 +26,8 @@ PROMPTS = 500  # so many examples are looked at for the system prompt that they 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
 
-def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, prepared: Path, adapter: Path) -> dict[str, Any]:
-    """All that the cards tell.
+def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, prepared: Path, adapter: Path, asked: str) -> dict[str, Any]:
+    """All that the cards tell. asked: the recipe's hash as the training began.
 
     model: the base that was trained, a hub name or a folder. commit: of a hub's model, where it is known. prepared: the finished folder
     of the training set. adapter: the folder of the adapter, which stands in that of its training.
@@ -40,7 +40,8 @@ def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, pr
         "language": (read_json(prepared / "style.json") or {}).get("language"), "system_prompt": system_prompt(prepared / "training.jsonl"),
         "template": "chat_template.jinja" if (adapter / "chat_template.jinja").exists() else None,
         "set": _set(trained, recipe, prepared), "method": method(trained), "memory": list(trained.memory), "took": took(trained),
-        "verdict": f"{said.said} {said.next}".strip(), "results": _results(trained.record), "recipe": _recipe(recipe),
+        "verdict": f"{said.said} {said.next}".strip(), "results": _results(trained.record),
+        "recipe": {"file": recipe.file.name, "sha256": asked},
         "fingerprint": adapter.parent.name.removesuffix(".partial"), "versions": {"lorewright": __version__} | dict(trained.versions),
     }  # fmt: skip
 
@@ -74,7 +75,7 @@ def _set(trained: Trained, recipe: Recipe, prepared: Path) -> dict[str, Any]:
         "training": counts.get("training", 0), "validation": counts.get("validation", 0),
         "tokens": trained.ledger.get("training", {}).get("tokens", 0), "format": recipe.data.format if recipe.data else "",
         "documents": [Path(name).name if name.startswith("/") else name for name in names[:SOURCES]], "more": max(0, len(names) - SOURCES),
-        "hashes": {name: _sha256(prepared / name) for name in ("training.jsonl", "validation.jsonl") if (prepared / name).exists()},
+        "hashes": {name: sha256(prepared / name) for name in ("training.jsonl", "validation.jsonl") if (prepared / name).exists()},
     }  # fmt: skip
 
 
@@ -89,10 +90,7 @@ def _results(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [(what, f"{loss:.3f}", f"{perplexity(loss):,.1f}") for what, loss in known]
 
 
-def _recipe(recipe: Recipe) -> dict[str, str]:
-    return {"file": recipe.file.name, "sha256": _sha256(recipe.file)}
-
-
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """Of a file's content, in hexadecimal."""
     with open(file, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

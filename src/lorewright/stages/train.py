@@ -12,6 +12,7 @@ from typing import Any
 
 from lorewright import envs, process
 from lorewright.errors import LorewrightError
+from lorewright.models.lineage import sha256
 from lorewright.plan import Step
 from lorewright.serving import turns
 from lorewright.serving.gpu import drawn, visible
@@ -42,7 +43,7 @@ def train(step: Step, run: Run) -> Facts:
 
     Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
     """
-    asked = {"use_tensorboard": True} | recipe_config(run, step.name)
+    asked, recipe = {"use_tensorboard": True} | recipe_config(run, step.name), sha256(run.recipe.file)
     taken, clear = _remembered(run, asked)
     wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
     with turns.cards(wanted, asker, run) as held:
@@ -65,7 +66,7 @@ def train(step: Step, run: Run) -> Facts:
                 taken = (*taken, _step_down(run, asked, taken, problem, progress))
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
-    return finished(run, progress, begun, taken)
+    return finished(run, progress, begun, taken, recipe)
 
 
 def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:

@@ -31,8 +31,11 @@ from lorewright.training.versions import versions
 POINTS, TENSORBOARD, REPORT = "points.jsonl", "tensorboard", "report.html"
 
 
-def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...]) -> Facts:
-    """Writes all that is told of the training. begun: the step that its last attempt went on from."""
+def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...], asked: str) -> Facts:
+    """Writes all that is told of the training.
+
+    begun: the step that its last attempt went on from. asked: the recipe's hash as it began, for the file may have been changed since.
+    """
     adapter = run.work / "adapter"
     check_adapter(adapter)
     logged = points.read(run.work / POINTS)
@@ -43,7 +46,7 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...])
     known = None if is_folder(model) else commit(model)
     trained = _trained(run, figures, progress.points, taken, model, known)
     write_whole(run.work / REPORT, page(trained, _links(run), _next(run)))
-    come_from = lineage(trained, run.recipe, model, known, run.done["prepare"], adapter)
+    come_from = lineage(trained, run.recipe, model, known, run.done["prepare"], adapter, asked)
     write_json(run.work / LINEAGE, come_from)
     write_whole(adapter / "README.md", adapter_card(come_from))
     _say(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def draw_loss(losses: Points, held_out: Points, title: str, file: Path, *, dark:
     from matplotlib.figure import Figure  # without pyplot: no display, no global state
 
     colours = DARK if dark else LIGHT
+    losses, held_out = ([(step, value if isfinite(value) else nan) for step, value in part] for part in (losses, held_out))
     figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained", facecolor=colours["paper"])
     axes = figure.add_subplot(facecolor=colours["paper"])
     smoothed = smooth(losses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import exp
+from math import exp, isfinite
 from typing import Any
 
 from lorewright.data.pages import render
@@ -45,7 +45,7 @@ class Trained:
 
     @property
     def held(self) -> list[tuple[float, float]]:
-        return curve(self.points, "eval_loss", "step")
+        return [(step, loss) for step, loss in curve(self.points, "eval_loss", "step") if isfinite(loss)]
 
 
 def page(trained: Trained, links: Mapping[str, str], next_: Sequence[Row]) -> str:
@@ -157,7 +157,7 @@ def took(trained: Trained) -> list[Row]:
     record = trained.record
     cards, joules = record.get("gpus") or 0, record.get("energy_joules")
     rows = [
-        ("machine", f"{cards} × {record['device']}" if cards > 1 else str(record["device"])), ("time", _times(record)),
+        ("machine", f"{cards} × {record['device']}" if cards > 1 else str(record["device"])), ("time", _times(trained)),
         ("speed", f"{record['tokens_per_second']:,.0f} tokens/s, padding included" if record.get("tokens_per_second") else ""),
         ("tokens", f"{record['tokens']:,}, padding included" if record.get("tokens") else ""),
         ("card memory", _memory(record, trained.predicted)),
@@ -166,11 +166,12 @@ def took(trained: Trained) -> list[Row]:
     return [(name, value) for name, value in rows if value]
 
 
-def _times(record: Mapping[str, Any]) -> str:
+def _times(trained: Trained) -> str:
+    record, why = trained.record, "" if trained.memory else ", for it was cut off"
     parts = [f"{_time(record.get('whole_seconds'))} in all"]
     parts += [f"{_time(record['seconds'])} of them steps"] if record.get("seconds") else []
     parts += [f"{_time(record['evaluation_seconds'])} evaluations"] if record.get("evaluation_seconds") else []
-    parts += [f"in {record['attempts']} attempts, for it was cut off"] if record.get("attempts", 1) > 1 else []
+    parts += [f"in {record['attempts']} attempts{why}"] if record.get("attempts", 1) > 1 else []
     return ", ".join(parts)
 
 

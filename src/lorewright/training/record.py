@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from lorewright.training.pace import intervals, seconds_of_steps, tokens_of_steps, tokens_per_second
@@ -39,7 +40,7 @@ def figures(progress: Progress, logged: Sequence[Point], machine: Machine) -> di
     points = standing(logged)
     last = of_last_configuration(points)
     speed, seconds = tokens_per_second(intervals(last)), seconds_of_steps(points)
-    losses, held = curve(points, "loss", "step"), curve(points, "eval_loss", "step")
+    losses, held = (_finite(curve(points, key, "step")) for key in ("loss", "eval_loss"))
     best = min(held, key=lambda pair: pair[1]) if held else None
     by_axolotl, by_driver = peak(last), round(max((point.get("card_bytes", 0.0) for point in last), default=0.0))
     return {
@@ -54,6 +55,10 @@ def figures(progress: Progress, logged: Sequence[Point], machine: Machine) -> di
         "best_eval_loss": best[1] if best else None, "best_eval_step": int(best[0]) if best else None, "attempts": attempts(logged),
         "whole_seconds": _rounded(whole_seconds(logged)), "evaluation_seconds": _rounded(evaluation_seconds(points)),
     }  # fmt: skip
+
+
+def _finite(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(step, value) for step, value in pairs if isfinite(value)]
 
 
 def _rounded(value: float | None) -> float | None:
