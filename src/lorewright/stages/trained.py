@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     come_from = lineage(trained, run.recipe, model, known, run.done["prepare"], adapter, asked)
     write_json(run.work / LINEAGE, come_from)
     write_whole(adapter / "README.md", adapter_card(come_from))
+    shutil.copyfile(run.work / "loss.png", adapter / "loss.png")  # the card shows it
     _say(run)
     return _facts(progress, begun, taken, figures) | ({} if is_folder(model) else {"base_model_commit": known})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lorewright.progress import said_seconds
 from lorewright.training.pace import WINDOW, intervals, seconds_left, tokens_per_second, usable
-from lorewright.training.points import Point, curve
+from lorewright.training.points import Point, curve, of_last_configuration
 
 _METRICS = re.compile(r"\{'[^{}]*\}")
 _TOTAL_STEPS = re.compile(r"Maximum number of steps set at (\d+)")
@@ -95,8 +95,9 @@ class Progress:
     def note(self, axolotl: Mapping[str, Any] | None = None, used: int = 0) -> str:
         """The line beside the bar. axolotl: what is run. used: bytes of a card's memory, where Axolotl logs none."""
         loss, held = self.latest("loss"), self.latest("eval_loss")
-        speed = tokens_per_second(usable(intervals(self.points[-TAIL:]))[-WINDOW:])
-        left = seconds_left(self.points[-TAIL:], self.step, self.total, axolotl or {})
+        recent = of_last_configuration(self.points[-TAIL:])
+        speed = tokens_per_second(usable(intervals(recent))[-WINDOW:])
+        left = seconds_left(recent, self.step, self.total, axolotl or {})
         most = self.peak or used
         parts = [f"step {self.step}/{self.total}"] if self.total and self.stepping else []
         parts += [self.doing] if self.doing else []
