@@ -71,7 +71,7 @@ class _Frame:
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers from at most `low` to at least `high`, about so many."""
-    span = high - low if high - low > 1e-6 else abs(high) or 1.0
+    span = high - low if high - low > 1e-6 else max(abs(high), 1.0)
     power = 10.0 ** floor(log10(span / about))
     width = next(power * nice for nice in (1, 2, 2.5, 5, 10) if span / (power * nice) <= about)
     first, last = floor(low / width + 1e-9), ceil(high / width - 1e-9)
