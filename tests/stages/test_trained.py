@@ -69,7 +69,7 @@ def test_figures_page_and_curves_lie_beside_the_adapter(
     page = page_of(run)
     assert_self_contained(page)
     for said in (
-        "base trained on",
+        "base, trained on",
         "1,000 of 20,000 (5.00%)",
         "9.97 GiB at the peak, 11.50 GiB taken from the card",
         "<polyline",

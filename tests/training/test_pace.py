@@ -53,6 +53,7 @@ def test_time_left_counts_what_is_still_to_come() -> None:
     assert seconds_left(steps([60, 62, 64, 66]), 4, 100, {}) == 96 * 2
     with_evaluations = [*steps([60, 62]), evaluation(2, 82, 20), *steps([84, 86], first=3)]
     assert seconds_left(with_evaluations, 4, 8, {"eval_steps": 2}) == 4 * 2 + 2 * 20
+    assert seconds_left(with_evaluations, 7, 8, {"eval_steps": 2}) == 1 * 2 + 1 * 20, "the last one is at the end"
     saved = steps([60, 62, 64, 71, 73])
     saved[3]["saved"] = 1.0
     assert seconds_left(saved, 5, 10, {"save_steps": 5}) == 5 * 2 + 1 * 5

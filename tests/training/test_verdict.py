@@ -12,9 +12,9 @@ LOSSES = [(1, 4.0), (2, 3.0)]
 @pytest.mark.parametrize(
     ("held", "kept", "said", "advice", "good"),
     [
-        ([(0, 4.155), (11, 3.632), (22, 3.613)], [22], "fell from 4.155 before the training to 3.613: the writer's own next word has become 1.7 times as likely", "levelled off", True),
+        ([(0, 4.155), (11, 3.632), (22, 3.613)], [22], "fell from 4.155 before the training to 3.613: each next word of it has become 1.7 times as likely", "levelled off", True),
         ([(0, 4.0), (10, 3.5), (20, 3.3)], [20], "fell from 4.000", "still falling", True),
-        ([(0, 4.0), (10, 3.5), (20, 3.7), (30, 3.9)], [10, 30], "to 3.500 at step 10: the writer's own next word has become 1.6 times as likely. Then it rose to 3.900.", "adapter/checkpoint-10 is the better one", True),
+        ([(0, 4.0), (10, 3.5), (20, 3.7), (30, 3.9)], [10, 30], "to 3.500 at step 10: each next word of it has become 1.6 times as likely. Then it rose to 3.900.", "adapter/checkpoint-10 is the better one", True),
         ([(0, 4.0), (10, 3.5), (20, 3.7), (30, 3.9)], [30], "Then it rose", "no checkpoint of that step is kept", True),
         ([(0, 4.0), (10, 3.99), (20, 4.2)], [20], "so far the training was not worth it", "Look into the training set's report", False),
         ([(10, 3.5), (20, 3.3)], [], "from 3.500 at step 10 to 3.300", "", True),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import floor
 from statistics import median
 from typing import Any
 
@@ -123,12 +124,13 @@ def seconds_left(points: Sequence[Point], step: int, steps: int, axolotl: Mappin
         return None
     held = next((point["eval_runtime"] for point in reversed(points) if "eval_runtime" in point), 0.0)
     saved = next((one.seconds - one.steps * each for one in reversed(found) if not one.clean and not one.evaluated), 0.0)
-    share = 1 - step / steps
-    return (
-        (steps - step) * each
-        + round(how_often(axolotl, "eval", steps) * share) * held
-        + round(how_often(axolotl, "save", steps) * share) * max(0.0, saved)
-    )
+    evaluations, checkpoints = (_to_come(how_often(axolotl, kind, steps), step / steps) for kind in ("eval", "save"))
+    return (steps - step) * each + evaluations * held + checkpoints * max(0.0, saved)
+
+
+def _to_come(often: float, done: float) -> int:
+    """How many of so many are left when that share of the training is done; they lie evenly, the last at its end."""
+    return floor(often + 1e-9) - floor(often * done + 1e-9)
 
 
 def how_often(axolotl: Mapping[str, Any], kind: str, steps: int) -> float:

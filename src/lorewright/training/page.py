@@ -63,7 +63,9 @@ def page(trained: Trained, links: Mapping[str, str], next_: Sequence[Row]) -> st
 def _lead(trained: Trained) -> str:
     side, epochs = trained.ledger.get("training", {}), float(trained.axolotl.get("num_epochs") or 1)
     read = f", read {epochs:g} times" if epochs > 1 and not trained.axolotl.get("max_steps") else ""
-    return f"{trained.base_model.partition('@')[0]} trained on {side.get('samples', 0):,} examples, {side.get('tokens', 0):,} tokens{read}."
+    return (
+        f"{trained.base_model.partition('@')[0]}, trained on {side.get('samples', 0):,} examples, {side.get('tokens', 0):,} tokens{read}."
+    )
 
 
 def _figures(trained: Trained) -> list[tuple[str, str]]:
@@ -72,7 +74,7 @@ def _figures(trained: Trained) -> list[tuple[str, str]]:
     held, before = record.get("eval_loss"), record.get("first_eval_loss")
     was = f", {before:.3f} before" if before is not None and held != before else ""
     rows = [(f"loss on the held-out text{was}", _loss(held)), ("loss on the trained text", _loss(losses[-1][1] if losses else None))]
-    rows += [("steps", f"{record['steps']:,}"), ("in all", _time(record.get("whole_seconds")))]
+    rows += [("steps", f"{record['steps']:,}"), ("time in all", _time(record.get("whole_seconds")))]
     speed, peak, joules = record.get("tokens_per_second"), record.get("peak_vram_bytes"), record.get("energy_joules")
     rows += [
         ("tokens a second", f"{speed:,.0f}" if speed else ""),

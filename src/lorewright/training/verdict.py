@@ -32,7 +32,7 @@ def verdict(losses: Curve, held: Curve, kept: Sequence[int]) -> Verdict:
         return _no_gain(first, last)
     from_when = "before the training" if first_step == 0 else f"at step {first_step:g}"
     gain = f"On the held-out text, which was not trained, the loss fell from {first:.3f} {from_when} to {best:.3f}"
-    likely = f"the writer's own next word has become {exp(first - best):.1f} times as likely"
+    likely = f"each next word of it has become {exp(first - best):.1f} times as likely"
     if last > best * (1 + RISEN):
         return Verdict(f"{gain} at step {best_step:g}: {likely}. Then it rose to {last:.3f}.", _risen(int(best_step), kept), good=True)
     before = held[-2][1]
