@@ -171,8 +171,15 @@ def test_learning_by_heart_is_told_once_with_the_better_checkpoint() -> None:
     assert [(found.kind, found.good, found.stop) for found in findings] == [("by heart", 20, False)]
     assert "has risen since step 20 (3.300, now 3.600)" in findings[0].what
     advice = remedy(findings[0], {"learning_rate": 2e-4, "num_epochs": 6})
-    assert advice.startswith("checkpoint-20 is the better one while it is kept; next time fewer axolotl.num_epochs (it is 6)")
+    assert advice.startswith("a checkpoint of about step 20 is the better one; next time fewer axolotl.num_epochs (it is 6)")
     assert judged([4.0, 3.5, 3.3, 3.45, 3.2, 3.1, 3.0]) == [], "one evaluation that is worse is chance"
+
+
+def test_what_makes_it_worse_is_told_as_such() -> None:
+    findings = judged([3.0, 3.2, 3.4, 3.6])
+    assert [(found.kind, found.stop) for found in findings] == [("worse", False)]
+    assert "is higher than before the training (3.000, now 3.400)" in findings[0].what
+    assert remedy(findings[0], {"learning_rate": 0.01}).startswith("lower axolotl.learning_rate (it is 0.01)")
 
 
 def test_what_learns_nothing_more_is_told_while_there_is_time() -> None:

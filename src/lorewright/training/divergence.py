@@ -35,7 +35,7 @@ Point = Mapping[str, float]
 class Finding:
     """what: in words. good: the last step that was surely sound, 0 for none. stop: whether going on is of no use.
 
-    kind: lost; flat (nothing is learnt), by heart (only the training text is), settled (nothing more is) or unmeasured.
+    kind: lost; flat (nothing is learnt), by heart (only the training text is), worse (than before), settled (nothing more is), unmeasured.
     """
 
     what: str
@@ -113,9 +113,7 @@ class Watch:
         best = min((one for _, one in self.held), key=lambda one: one["eval_loss"])
         since = [one for _, one in self.held if one["step"] > best["step"]]
         if len(since) >= TWICE and all(one["eval_loss"] > best["eval_loss"] * (1 + RISEN) for one in since[-TWICE:]):
-            step, low, now = int(best["step"]), best["eval_loss"], point["eval_loss"]
-            what = f"the loss on the held-out text has risen since step {step} ({low:.3f}, now {now:.3f}): it begins to learn by heart"
-            return Finding(what, step, stop=False, kind="by heart")
+            return _risen(best, point)
         return self._settled(done)
 
     def _settled(self, done: float) -> Finding | None:
@@ -138,6 +136,16 @@ class Watch:
         return int(self.losses[-back].get("step", 0)) if back <= len(self.losses) else 0
 
 
+def _risen(best: Point, now: Point) -> Finding:
+    """The loss on held-out text is higher than it was, twice running."""
+    step, losses = int(best["step"]), f"({best['eval_loss']:.3f}, now {now['eval_loss']:.3f})"
+    if not step:
+        what = f"the loss on the held-out text is higher than before the training {losses}"
+        return Finding(what, 0, stop=False, kind="worse")
+    what = f"the loss on the held-out text has risen since step {step} {losses}: it begins to learn by heart"
+    return Finding(what, step, stop=False, kind="by heart")
+
+
 def remedy(finding: Finding, axolotl: Mapping[str, Any]) -> str:
     """What to change, by what the recipe has. axolotl: the configuration that was run."""
     rate, epochs = axolotl.get("learning_rate"), axolotl.get("num_epochs") or 1
@@ -154,7 +162,8 @@ def remedy(finding: Finding, axolotl: Mapping[str, Any]) -> str:
 
 WARNED = {
     "flat": "raise axolotl.learning_rate (it is {rate}), or look into the ledger's report whether the right text is trained",
-    "by heart": "checkpoint-{step} is the better one while it is kept; next time fewer axolotl.num_epochs (it is {epochs}), a lower "
+    "worse": "lower axolotl.learning_rate (it is {rate}), or look whether what is held out is of the same kind as what is trained",
+    "by heart": "a checkpoint of about step {step} is the better one; next time fewer axolotl.num_epochs (it is {epochs}), a lower "
     "axolotl.learning_rate (it is {rate}), more text, or axolotl.early_stopping_patience with eval_steps and save_steps",
     "settled": "more of the same will give little: fewer axolotl.num_epochs (it is {epochs}) would do; if the voice is not there yet, "
     "raise axolotl.lora_r or axolotl.learning_rate (it is {rate})",
