@@ -52,7 +52,7 @@ def memory(phase: str, step: int = 0) -> None:
 
 def train(output: pathlib.Path, mood: str) -> None:
     losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2) for step in range(1, STEPS + 1)]
-    steps = len(losses)
+    steps, best = len(losses), {"best_global_step": int(os.environ["FAKE_BEST"])} if "FAKE_BEST" in os.environ else {}
     print(f"[INFO] Maximum number of steps set at {steps}")
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
     if mood == "fail":
@@ -77,7 +77,7 @@ def train(output: pathlib.Path, mood: str) -> None:
         checkpoint = output / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True, exist_ok=True)
         (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")
-        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step} | best))
         if mood == f"die {step}":
             os.kill(os.getpid(), signal.SIGKILL)
         while mood == "hang":

@@ -133,6 +133,18 @@ def test_what_the_cards_draw_is_added_up(
     assert f"{record['energy_joules'] / 3600:.1f} Wh, drawn by the cards" in page_of(run)
 
 
+def test_the_adapter_of_the_best_step_is_told_as_such(
+    make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("FAKE_BEST", "3")
+    run = run_of(make_recipe(axolotl={"adapter": "lora", "lora_r": 8, "early_stopping_patience": 2, "eval_steps": 1, "save_steps": 1}))
+    execute(run, TRAINED)
+    assert left(run)["adapter_step"] == 3
+    other = run_of(make_recipe(axolotl={"adapter": "lora", "lora_r": 8}))
+    execute(other, TRAINED)
+    assert left(other)["adapter_step"] == 4, "not told to take the best, it keeps the last"
+
+
 def test_the_plans_expectation_stands_beside_the_peak(
     make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]

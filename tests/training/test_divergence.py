@@ -190,6 +190,14 @@ def test_what_learns_nothing_more_is_told_while_there_is_time() -> None:
     assert judged([3.5] * 3 + [2.0] * 60) == [], "three within the first twentieth"
 
 
+def test_an_evaluation_that_is_done_again_after_a_resume_counts_once() -> None:
+    watch = Watch()
+    points = [{"step": step, "eval_loss": loss} for step, loss in ((0.0, 4.0), (10.0, 3.0), (20.0, 3.2), (20.0, 3.2))]
+    assert [watch.judge(point, point["step"] / 100) for point in points] == [None] * 4
+    found = watch.judge({"step": 30.0, "eval_loss": 3.3}, 0.3)
+    assert found and found.kind == "by heart"
+
+
 def test_held_out_text_without_a_loss_is_told() -> None:
     findings = judged([4.0, nan, nan, 3.0])
     assert [found.kind for found in findings] == ["unmeasured"]

@@ -31,3 +31,7 @@ def test_what_the_losses_mean(held: list[tuple[float, float]], kept: list[int], 
 
 def test_nothing_logged_is_told_as_such() -> None:
     assert "No loss was logged" in verdict([], [], []).said
+
+
+def test_an_adapter_of_the_best_step_needs_nothing_done() -> None:
+    assert verdict(LOSSES, [(0, 4.0), (10, 3.5), (20, 3.7)], [10, 20], adapter=10).next.endswith("the adapter is that of step 10.")

@@ -18,7 +18,6 @@ from lorewright.errors import LorewrightError
 from lorewright.manifest import RECORD, read_json
 from lorewright.recipe import Recipe, is_folder, split_revision
 from lorewright.training.page import Trained, method, perplexity, took
-from lorewright.training.verdict import verdict
 
 NAME = "lineage.json"
 SOURCES = 100  # so many documents are named
@@ -33,7 +32,7 @@ def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, pr
     of the training set. adapter: the folder of the adapter, which stands in that of its training.
     """
     base = Path(model).name if is_folder(model) else split_revision(model)[0]
-    said = verdict(trained.losses, trained.held, trained.kept)
+    said = trained.verdict
     return {
         "name": trained.name, "base_model": base, "on_hub": not is_folder(model), "commit": commit,
         "adapter": trained.axolotl.get("adapter"), "rank": trained.axolotl.get("lora_r"),

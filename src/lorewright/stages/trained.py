@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from lorewright.models.hub import commit
 from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.lineage import check_adapter, lineage
 from lorewright.progress import shown
-from lorewright.recipe import is_folder
+from lorewright.recipe import is_folder, split_revision
 from lorewright.serving.gpu import cards, visible
 from lorewright.stages.run import Facts, Run
 from lorewright.training import ladder_record, points, record
@@ -40,12 +40,13 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     adapter = run.work / "adapter"
     check_adapter(adapter)
     logged = points.read(run.work / POINTS)
-    figures = record.figures(progress, logged, _machine(run))
+    axolotl = yaml.safe_load((run.work / "axolotl.yaml").read_text(encoding="utf-8"))
+    figures = record.figures(progress, logged, _machine(run), _adapter_step(adapter, axolotl))
     write_json(run.work / record.NAME, figures)
     draw(progress.points, run.recipe.name, run.work)
     model = ladder_record.trained_model(run.work, run.recipe.base_model)
     known = None if is_folder(model) else commit(model)
-    trained = _trained(run, figures, progress.points, taken, model, known)
+    trained = _trained(run, _named(model, known), axolotl, figures, progress.points, taken)
     write_whole(run.work / REPORT, page(trained, _links(run), _next(run)))
     come_from = lineage(trained, run.recipe, model, known, run.done["prepare"], adapter, asked)
     write_json(run.work / LINEAGE, come_from)
@@ -60,6 +61,15 @@ def draw(logged: Sequence[Point], title: str, folder: Path) -> None:
     losses, held = curve(logged, "loss", "step"), curve(logged, "eval_loss", "step")
     draw_loss(losses, held, title, folder / "loss.png")
     draw_loss(losses, held, title, folder / "loss.dark.png", dark=True)
+
+
+def _adapter_step(adapter: Path, axolotl: Mapping[str, Any]) -> int | None:
+    """The step whose weights the trainer has taken in the end, where it was told to take the best; None for the last."""
+    if not axolotl.get("load_best_model_at_end") and not axolotl.get("early_stopping_patience"):
+        return None
+    newest = max(_kept(adapter), default=0)
+    best = (read_json(adapter / f"checkpoint-{newest}" / "trainer_state.json") or {}).get("best_global_step")
+    return int(best) if best else None
 
 
 def _machine(run: Run) -> record.Machine:
@@ -79,16 +89,21 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _trained(run: Run, figures: dict[str, Any], logged: Sequence[Point], taken: Sequence[Taken], model: str, known: str | None) -> Trained:
-    name = Path(model).name if is_folder(model) else model.partition("@")[0]
+def _trained(
+    run: Run, base: str, axolotl: Mapping[str, Any], figures: dict[str, Any], logged: Sequence[Point], taken: Sequence[Taken]
+) -> Trained:
     forecast = (latest_manifest(run.paths.manifests) or {}).get("forecast") or {}
     return Trained(
-        run.recipe.name, f"{name}@{known[:12]}" if known else name,
-        yaml.safe_load((run.work / "axolotl.yaml").read_text(encoding="utf-8")), figures,
-        read_json(run.done["ledger"] / "ledger.json") or {}, logged, _kept(run.work / "adapter"),
+        run.recipe.name, base, axolotl, figures, read_json(run.done["ledger"] / "ledger.json") or {}, logged, _kept(run.work / "adapter"),
         [f"{step.said} (out of memory while {step.phase}, step {step.at_step})" for step in taken], forecast.get("peak_vram_bytes"),
         versions(envs.locate("train").path),
     )  # fmt: skip
+
+
+def _named(model: str, known: str | None) -> str:
+    """The base model as a person knows it, with the beginning of its commit."""
+    name = Path(model).name if is_folder(model) else split_revision(model)[0]
+    return f"{name}@{known[:12]}" if known else name
 
 
 def _kept(adapter: Path) -> list[int]:

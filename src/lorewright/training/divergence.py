@@ -64,7 +64,7 @@ class Watch:
     lowest: float = inf
     blind: int = 0
     halfway: bool = False
-    held: list[tuple[float, Point]] = field(default_factory=list)
+    held: list[Point] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
 
     def judge(self, point: Point, done: float = 0.0) -> Finding | None:
@@ -109,20 +109,23 @@ class Watch:
         """What the loss on held-out text tells; every one of these is a warning, for the training may be wanted as it is."""
         if not isfinite(point["eval_loss"]):
             return Finding(f"the loss on the held-out text is not a number at step {point['step']:g}", 0, stop=False, kind="unmeasured")
-        self.held.append((done, point))
-        best = min((one for _, one in self.held), key=lambda one: one["eval_loss"])
-        since = [one for _, one in self.held if one["step"] > best["step"]]
+        if self.held and self.held[-1]["step"] == point["step"]:
+            self.held.pop()  # a training that goes on evaluates first where it had stopped
+        self.held.append(point)
+        best = min(self.held, key=lambda one: one["eval_loss"])
+        since = [one for one in self.held if one["step"] > best["step"]]
         if len(since) >= TWICE and all(one["eval_loss"] > best["eval_loss"] * (1 + RISEN) for one in since[-TWICE:]):
             return _risen(best, point)
         return self._settled(done)
 
     def _settled(self, done: float) -> Finding | None:
-        last = self.held[-THREE:]
-        values = [point["eval_loss"] for _, point in last]
-        if len(last) < THREE or done > 0.75 or done - last[0][0] < STRETCH or max(values) > min(values) * (1 + SETTLED):
+        last, values = self.held[-THREE:], [point["eval_loss"] for point in self.held[-THREE:]]
+        if len(last) < THREE or done > 0.75 or max(values) > min(values) * (1 + SETTLED):
+            return None
+        if done * (1 - last[0]["step"] / last[-1]["step"]) < STRETCH:
             return None
         what = f"the loss on the held-out text has stayed at {values[-1]:.3f} over three evaluations"
-        return Finding(what, int(last[0][1]["step"]), stop=False, kind="settled")
+        return Finding(what, int(last[0]["step"]), stop=False, kind="settled")
 
     def _once(self, finding: Finding | None) -> Finding | None:
         """A warning is told once; that it has settled is not told of what has begun to rise."""

@@ -13,7 +13,7 @@ from lorewright.progress import said_seconds
 from lorewright.training.chart import smooth
 from lorewright.training.points import Point, curve
 from lorewright.training.progress import GIB
-from lorewright.training.verdict import verdict
+from lorewright.training.verdict import Verdict, verdict
 
 Row = tuple[str, str]
 
@@ -40,6 +40,11 @@ class Trained:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def verdict(self) -> Verdict:
+        adapter = self.record.get("adapter_step")
+        return verdict(self.losses, self.held, self.kept, adapter if adapter != self.record["steps"] else None)
+
+    @property
     def losses(self) -> list[tuple[float, float]]:
         return curve(self.points, "loss", "step")
 
@@ -55,7 +60,7 @@ def page(trained: Trained, links: Mapping[str, str], next_: Sequence[Row]) -> st
     drawn = curves(trained.losses, smooth(trained.losses), held, "loss over the steps", best)
     return render(
         "training.html", title=f"{trained.name}: the training", name=trained.name, lead=_lead(trained), figures=_figures(trained),
-        verdict=verdict(trained.losses, held, trained.kept), curves=drawn, held=bool(held), evaluated=_evaluated(trained),
+        verdict=trained.verdict, curves=drawn, held=bool(held), evaluated=_evaluated(trained),
         trained=method(trained), took=took(trained), memory=trained.memory, links=links, commands=next_, versions=trained.versions,
     )  # fmt: skip
 
@@ -92,6 +97,7 @@ def _evaluated(trained: Trained) -> list[tuple[str, str, str, str]]:
     for step, loss in shown:
         notes = [word for word, true in (("before the training", step == 0), ("best", step == best)) if true]
         notes += [f"checkpoint-{step:g}"] if step in trained.kept else []
+        notes += ["the adapter"] if step == trained.record.get("adapter_step") else []
         rows.append((f"{step:,.0f}", f"{loss:.3f}", f"{perplexity(loss):,.1f}", ", ".join(notes)))
     return rows
 

@@ -31,8 +31,8 @@ class Machine:
     gpus: int
 
 
-def figures(progress: Progress, logged: Sequence[Point], machine: Machine) -> dict[str, Any]:
-    """All of training.json. logged: the points of all attempts.
+def figures(progress: Progress, logged: Sequence[Point], machine: Machine, adapter_step: int | None = None) -> dict[str, Any]:
+    """All of training.json. logged: the points of all attempts. adapter_step: which step the adapter is of, where it is not the last.
 
     Steps, tokens and seconds count each step once; whole_seconds and energy_joules count what was done twice twice. Speed and memory are
     those of the configuration that was used in the end.
@@ -43,8 +43,9 @@ def figures(progress: Progress, logged: Sequence[Point], machine: Machine) -> di
     losses, held = (_finite(curve(points, key, "step")) for key in ("loss", "eval_loss"))
     best = min(held, key=lambda pair: pair[1]) if held else None
     by_axolotl, by_driver = peak(last), round(max((point.get("card_bytes", 0.0) for point in last), default=0.0))
+    steps = progress.step or progress.total
     return {
-        "steps": progress.step or progress.total, "tokens": tokens_of_steps(points), "seconds": _rounded(seconds),
+        "steps": steps, "adapter_step": adapter_step or steps, "tokens": tokens_of_steps(points), "seconds": _rounded(seconds),
         "tokens_per_second": _rounded(speed), "peak_vram_bytes": by_axolotl or by_driver or None,
         "peak_vram_by": "axolotl" if by_axolotl else "nvidia-smi" if by_driver else None,
         "reserved_vram_bytes": peak(last, RESERVED) or None,

@@ -20,8 +20,11 @@ class Verdict:
     good: bool | None = None
 
 
-def verdict(losses: Curve, held: Curve, kept: Sequence[int]) -> Verdict:
-    """losses, held: (step, loss), of training and of the text that was held out. kept: steps of the checkpoints that are still there."""
+def verdict(losses: Curve, held: Curve, kept: Sequence[int], adapter: int | None = None) -> Verdict:
+    """losses, held: (step, loss), of training and of the text that was held out.
+
+    kept: steps of the checkpoints that are still there. adapter: the step that the adapter is of, where it is not the last.
+    """
     if not held:
         return _blind(losses)
     (first_step, first), (last_step, last) = held[0], held[-1]
@@ -34,7 +37,9 @@ def verdict(losses: Curve, held: Curve, kept: Sequence[int]) -> Verdict:
     gain = f"On the held-out text, which was not trained, the loss fell from {first:.3f} {from_when} to {best:.3f}"
     likely = f"each next word of it has become {exp(first - best):.1f} times as likely"
     if last > best * (1 + RISEN):
-        return Verdict(f"{gain} at step {best_step:g}: {likely}. Then it rose to {last:.3f}.", _risen(int(best_step), kept), good=True)
+        return Verdict(
+            f"{gain} at step {best_step:g}: {likely}. Then it rose to {last:.3f}.", _risen(int(best_step), kept, adapter), good=True
+        )
     before = held[-2][1]
     falling = len(held) > 2 and last < before * (1 - FALLING)
     more = (
@@ -59,8 +64,10 @@ def _no_gain(first: float, last: float) -> Verdict:
     )
 
 
-def _risen(best: int, kept: Sequence[int]) -> str:
+def _risen(best: int, kept: Sequence[int], adapter: int | None) -> str:
     by_heart = "From there on the model learnt the text by heart"
+    if best == adapter:
+        return f"{by_heart}; the adapter is that of step {best}."
     if best in kept:
         return f"{by_heart}: adapter/checkpoint-{best} is the better one, and fewer epochs would have done."
     early = "set axolotl.early_stopping_patience with eval_steps and save_steps"
