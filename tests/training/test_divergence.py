@@ -184,10 +184,16 @@ def test_what_makes_it_worse_is_told_as_such() -> None:
 
 def test_what_learns_nothing_more_is_told_while_there_is_time() -> None:
     findings = judged([4.0, 3.41, 3.41, 3.41, 3.4, 3.4, 3.4, 3.4])
-    assert [found.kind for found in findings] == ["settled"]
+    assert [(found.kind, found.what) for found in findings] == [
+        ("settled", "the loss on the held-out text has stayed at 3.410 since step 10")
+    ]
     assert "fewer axolotl.num_epochs (it is 3) would do" in remedy(findings[0], {"num_epochs": 3})
     assert judged([4.0, 3.6, 3.5, 3.4, 3.4, 3.4]) == [], "at the end nothing is gained by saying so"
-    assert judged([3.5] * 3 + [2.0] * 60) == [], "three within the first twentieth"
+    assert judged([4.0] + [3.5] * 3 + [3.0 * 0.99**n for n in range(60)]) == [], "three within the first twentieth"
+    often = judged([7.6] + [7.378] * 21)
+    assert [found.what for found in often] == ["the loss on the held-out text has stayed at 7.378 since step 10"], (
+        "evaluated more often than ten times"
+    )
 
 
 def test_an_evaluation_that_is_done_again_after_a_resume_counts_once() -> None:

@@ -119,12 +119,17 @@ class Watch:
         return self._settled(done)
 
     def _settled(self, done: float) -> Finding | None:
-        last, values = self.held[-THREE:], [point["eval_loss"] for point in self.held[-THREE:]]
-        if len(last) < THREE or done > 0.75 or max(values) > min(values) * (1 + SETTLED):
+        """Three evaluations or more, over a tenth of the training or more, that are all alike."""
+        now = self.held[-1]
+        reach = now["step"] * (1 - STRETCH / done) if done > STRETCH else -1.0
+        before = [number for number, point in enumerate(self.held) if point["step"] <= reach]
+        if not before or done > 0.75:
             return None
-        if done * (1 - last[0]["step"] / last[-1]["step"]) < STRETCH:
+        last = self.held[min(before[-1], len(self.held) - THREE) :] if len(self.held) >= THREE else []
+        values = [point["eval_loss"] for point in last]
+        if not values or max(values) > min(values) * (1 + SETTLED):
             return None
-        what = f"the loss on the held-out text has stayed at {values[-1]:.3f} over three evaluations"
+        what = f"the loss on the held-out text has stayed at {now['eval_loss']:.3f} since step {last[0]['step']:g}"
         return Finding(what, int(last[0]["step"]), stop=False, kind="settled")
 
     def _once(self, finding: Finding | None) -> Finding | None:
