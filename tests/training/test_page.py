@@ -68,6 +68,15 @@ def test_of_many_evaluations_the_first_the_best_and_the_last_are_listed() -> Non
     assert rows == ["0", "800", "850", "900", "950", "1,000", "1,050", "1,100", "1,150", "1,200"]
 
 
+def test_of_evaluations_that_are_alike_the_best_is_the_one_the_trainer_took() -> None:
+    points = [
+        {"step": float(step), "epoch": step / 10, "at": 1.0, "eval_loss": loss} for step, loss in ((0, 4.0), (4, 3.0), (8, 3.0), (9, 3.0))
+    ]
+    taken = record.figures(Progress(total=9, step=9, points=points), points, record.Machine("cpu", 0), 8)
+    assert (taken["best_eval_step"], taken["adapter_step"]) == (8, 8)
+    assert record.figures(Progress(total=9, step=9, points=points), points, record.Machine("cpu", 0))["best_eval_step"] == 4
+
+
 def test_a_long_training_gives_a_small_page() -> None:
     assert len(page(trained(logged(20_000, 10)), {"set": "", "picture": ""}, [])) < 60_000
 
