@@ -53,7 +53,7 @@ def test_an_explosion_is_seen_within_a_window(seed: int, at: int, start: float, 
     finding = found([*curve, *noisy(level, 0.9, WINDOW, 0.1, seed)])
     assert finding and finding.stop and finding.what.startswith("the loss exploded from ")
     assert finding.good <= 5 * at, "nothing of after the explosion counts as sound"
-    assert finding.good >= 5 * (at - WINDOW), "and no more than a window of before is given up"
+    assert finding.good >= 5 * (at - WINDOW) - 1, "and no more than a window of before is given up"
 
 
 def test_single_leaps_and_a_few_bad_batches_are_no_explosion() -> None:
@@ -68,7 +68,7 @@ def test_a_small_loss_may_double() -> None:
 @pytest.mark.parametrize("value", [nan, inf])
 def test_no_number_is_told_at_once(value: float) -> None:
     finding = found([2.0, 1.9, value])
-    assert finding == Finding("the loss is not a number since step 15", good=10, stop=True)
+    assert finding == Finding("the loss is not a number since step 15", good=9, stop=True), "the update of step 10 may have been the ruin"
     first = found([value])
     assert first and first.good == 0
 

@@ -82,8 +82,8 @@ class Watch:
         self.blind = self.blind + 1 if hidden or not isfinite(last["loss"]) else 0
         if isfinite(last["loss"]) and self.blind < BLIND:
             return None
-        good = self._step(self.blind + 1)
-        return Finding(f"the loss is not a number since step {self._step(self.blind)}", good, stop=True)
+        what = f"the loss is not a number since step {self._step(self.blind)}"
+        return Finding(what, self._sound(self.blind + 1), stop=True)
 
     def _exploded(self) -> Finding | None:
         if not self.explosions or len(self.losses) < WINDOW:
@@ -92,7 +92,7 @@ class Watch:
         if now <= max(self.lowest * FACTOR, self.lowest + MARGIN):
             self.lowest = min(self.lowest, now)
             return None
-        return Finding(f"the loss exploded from {self.lowest:.2f} to {now:.2f}", self._step(WINDOW + 1), stop=True)
+        return Finding(f"the loss exploded from {self.lowest:.2f} to {now:.2f}", self._sound(WINDOW + 1), stop=True)
 
     def _flat(self, done: float) -> Finding | None:
         """Looked at once: halfway, the last quarter of the steps beside the first. A warning: a style that is there already is no fault."""
@@ -138,6 +138,10 @@ class Watch:
             return None
         self.told |= {finding.kind} | ({"settled"} if finding.kind == "by heart" else set())
         return finding
+
+    def _sound(self, back: int) -> int:
+        """The step before that point's: its loss was taken before its own update, which may have been the ruin."""
+        return max(0, self._step(back) - 1)
 
     def _step(self, back: int) -> int:
         """The step of the point that stands so far from the end, 0 before the first."""
