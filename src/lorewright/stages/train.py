@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lorewright import envs, process
+from lorewright import envs, preflight, process
 from lorewright.errors import LorewrightError
 from lorewright.models.hub import commit
 from lorewright.plan import Step
+from lorewright.preflight import Wanted
 from lorewright.recipe import is_folder
 from lorewright.serving import turns
 from lorewright.serving.gpu import visible
@@ -36,6 +37,8 @@ def train(step: Step, run: Run) -> Facts:
     """
     asked = recipe_config(run, step.name)
     taken, clear = _remembered(run, asked)
+    config, ledger = applied(asked, taken), run.done.get("ledger")
+    preflight.check_training(Wanted(run.recipe, run.plan, run.paths, config, run.accelerator, run.work, ledger), run.console.line)
     wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
     with turns.cards(wanted, asker, run) as held:
         while True:
