@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -17,19 +18,36 @@ from lorewright.process import members
 
 @dataclass(frozen=True)
 class Card:
-    """total, free: MiB."""
+    """total, free: MiB. driver: its version. capability: the compute capability, 0 where nvidia-smi does not tell."""
 
     number: str
     uuid: str
     name: str
     total: int
     free: int
+    driver: str = ""
+    capability: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A process that holds memory of a card. held: MiB."""
+
+    card: str
+    pid: int
+    name: str
+    held: int
 
 
 def cards() -> list[Card]:
     """The cards of this machine; none where nvidia-smi does not answer."""
-    rows = _rows("--query-gpu=index,uuid,name,memory.total,memory.free")
-    return [Card(row[0], row[1], row[2], _number(row[3]), _number(row[4])) for row in rows if len(row) == 5]
+    asked = "--query-gpu=index,uuid,name,memory.total,memory.free,driver_version"
+    rows = _rows(f"{asked},compute_cap") or _rows(asked)  # an old driver's does not know the last one
+    return [
+        Card(row[0], row[1], row[2], _number(row[3]), _number(row[4]), row[5] if len(row) > 5 else "", _decimal(row[6:]))
+        for row in rows
+        if len(row) >= 5
+    ]
 
 
 def drawn(uuids: Sequence[str]) -> list[tuple[float | None, int]]:
@@ -48,6 +66,30 @@ def holders() -> dict[int, int]:
     """Process number -> MiB of card memory that it holds."""
     rows = _rows("--query-compute-apps=pid,used_memory")
     return {int(row[0]): _number(row[1]) for row in rows if len(row) == 2 and row[0].isdigit()}
+
+
+def tenants() -> list[Tenant]:
+    """Who holds card memory. In a container, or on WSL, nvidia-smi may name nobody though memory is held."""
+    rows = _rows("--query-compute-apps=gpu_uuid,pid,process_name,used_memory")
+    return [Tenant(row[0], int(row[1]), ", ".join(row[2:-1]), _number(row[-1])) for row in rows if len(row) >= 4 and row[1].isdigit()]
+
+
+def trouble() -> str:
+    """Why nvidia-smi does not answer, in its own first line; empty where it does."""
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+    except FileNotFoundError:
+        return "there is no nvidia-smi"
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return f"nvidia-smi does not answer ({type(problem).__name__})"
+    return (
+        next(iter((done.stdout + done.stderr).strip().splitlines()), f"nvidia-smi ends with {done.returncode}") if done.returncode else ""
+    )
+
+
+def _decimal(row: list[str]) -> float:
+    """The first field as a number; 0 where there is none."""
+    return float(row[0]) if row and re.fullmatch(r"\d+(\.\d+)?", row[0]) else 0.0
 
 
 def _number(text: str) -> int:

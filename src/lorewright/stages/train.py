@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lorewright import envs, process
+from lorewright import envs, preflight, process
 from lorewright.errors import LorewrightError
 from lorewright.models.lineage import sha256
 from lorewright.plan import Step
+from lorewright.preflight import Wanted
 from lorewright.serving import turns
 from lorewright.serving.gpu import drawn, visible
 from lorewright.stages.axolotl_yaml import recipe_config, write_config
@@ -45,6 +46,8 @@ def train(step: Step, run: Run) -> Facts:
     """
     asked, recipe = {"use_tensorboard": True} | recipe_config(run, step.name), sha256(run.recipe.file)
     taken, clear = _remembered(run, asked)
+    config, ledger = applied(asked, taken), run.done.get("ledger")
+    preflight.check_training(Wanted(run.recipe, run.plan, run.paths, config, run.accelerator, run.work, ledger), run.console.line)
     wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
     with turns.cards(wanted, asker, run) as held:
         while True:
