@@ -141,7 +141,7 @@ def test_memory_that_runs_out_while_resuming(trained) -> None:  # type: ignore[n
     with pytest.raises(LorewrightError):
         trained(None, also="die 2")
     run = trained(None, {"phase": "resuming", "until": "micro_batch_size: 2"})
-    assert [(step["phase"], step["at_step"]) for step in facts(run)["out_of_memory"]] == [("resuming", 0)]
+    assert [(step["phase"], step["at_step"]) for step in facts(run)["out_of_memory"]] == [("resuming", 2)]
     assert weights(run) == "trained from step 2"
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,18 @@ def cards() -> list[Card]:
         for row in rows
         if len(row) >= 5
     ]
+
+
+def drawn(uuids: Sequence[str]) -> list[tuple[float | None, int]]:
+    """(watts, bytes in use) of these cards; None for watts that the driver does not tell, nothing where it does not answer."""
+    if not uuids:
+        return []
+    rows = {row[0]: row for row in _rows("--query-gpu=uuid,power.draw,memory.used") if len(row) == 3}
+    return [(_watts(rows[uuid][1]), _number(rows[uuid][2]) * 2**20) for uuid in uuids if uuid in rows]
+
+
+def _watts(text: str) -> float | None:
+    return float(text) if text.replace(".", "", 1).isdigit() else None
 
 
 def holders() -> dict[int, int]:
