@@ -13,8 +13,10 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import sys
 import time
+import zipfile
 
 STEPS = 4
 
@@ -73,10 +75,7 @@ def train(output: pathlib.Path, mood: str) -> None:
         memory("training", step)
         if mood.startswith("curve"):
             time.sleep(0.02)  # a real step takes longer than reading its line
-        checkpoint = output / f"checkpoint-{step}"
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")
-        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+        save(output / f"checkpoint-{step}", step)
         if mood == f"die {step}":
             os.kill(os.getpid(), signal.SIGKILL)
         while mood == "hang":
@@ -86,8 +85,21 @@ def train(output: pathlib.Path, mood: str) -> None:
         (output / name).write_text(f"trained from step {begin}")
 
 
+def save(checkpoint: pathlib.Path, step: int) -> None:
+    """A checkpoint with all its parts; the state last, as the trainer does it."""
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    header = b'{"lora_A":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
+    (checkpoint / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"abcd")
+    (checkpoint / "adapter_config.json").write_text("{}")
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        with zipfile.ZipFile(checkpoint / name, "w") as archive:
+            archive.writestr("data", f"{name} of step {step}")
+    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+
+
 def merge(base: pathlib.Path, merged: pathlib.Path) -> None:
     shutil.copytree(base, merged)
 
 
-main()
+if __name__ == "__main__":
+    main()

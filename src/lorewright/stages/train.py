@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from lorewright.serving import turns
 from lorewright.serving.gpu import visible
 from lorewright.stages.axolotl_yaml import recipe_config, write_config
 from lorewright.stages.run import Facts, Run
-from lorewright.training import ladder_record, out_of_memory
+from lorewright.training import full_disk, ladder_record, out_of_memory
 from lorewright.training.chart import draw_loss
 from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
+from lorewright.training.kept import Keeper, kept_of
 from lorewright.training.ladder import Situation, Taken, applied, next_step
 from lorewright.training.progress import Progress, curve, summary
-from lorewright.training.resume import drop_broken_checkpoints
+from lorewright.training.resume import earlier_points, newest_whole, tidy
+from lorewright.training.stopping import ask_for_checkpoint, trigger, with_trigger
 
 POINTS = "points.jsonl"
 
@@ -42,21 +44,38 @@ def train(step: Step, run: Run) -> Facts:
             if clear:
                 _clear(run.work)
                 ladder_record.write(run.work, asked, taken, clear=False)
-            begun = drop_broken_checkpoints(run.work / "adapter")
+            begun = _beginning(run)
             if begun:
                 run.console.line(f"train     goes on from step {begun}")
-            progress = Progress(points=_earlier_points(run.work / POINTS))
+            progress = Progress(points=earlier_points(run.work / POINTS, run.work / "adapter", begun))
             kills = out_of_memory.kernel_kills()
             try:
-                _attempt(run, applied(asked, taken), progress, begun, held)
+                with full_disk.explained(run.work, progress.facts):
+                    _attempt(run, with_trigger(applied(asked, taken)), progress, begun, held)
                 break
+            except KeyboardInterrupt:
+                begun = _beginning(run)
+                run.console.line(
+                    f"train     stopped; it goes on from {f'step {begun}' if begun else 'its beginning: no checkpoint was written yet'}"
+                )
+                raise
             except process.ToolError as problem:
                 if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
                     raise
                 taken = (*taken, _step_down(run, asked, taken, problem, progress))
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
-    return _facts(run, progress, begun, taken)
+    facts = _facts(run, progress, begun, taken)
+    tidy(run.work / "adapter", run.recipe.train.finished_checkpoints)
+    return facts
+
+
+def _beginning(run: Run) -> int:
+    """The step of the newest whole checkpoint, which is then the newest of all; 0 where there is none."""
+    found = newest_whole(run.work / "adapter")
+    for line in found.said:
+        run.console.line(f"train     {line}")
+    return found.step
 
 
 def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:
@@ -77,6 +96,7 @@ def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done:
     """
     write_config(run, "train", config)
     watch, begun = _watch(config, progress.points, step_done), time.monotonic()
+    keeper = Keeper(run.work / "adapter")
     with run.console.bar("train") as bar, open(run.work / POINTS, "a", encoding="utf-8") as points:
 
         def on_line(line: str) -> None:
@@ -86,7 +106,17 @@ def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done:
                 points.flush()
                 done = progress.step / progress.total if progress.total else 0.0
                 _look(watch.judge(point | {"step": progress.step}, done), run, config)
+            keeper.look(progress.step)
             bar(progress.step, progress.total or None, progress.note())
+
+        def wind_down() -> Callable[[], bool]:
+            done = progress.step - step_done
+            file = trigger(run.work / "adapter", config)
+            if done <= 0 or not file:
+                return lambda: True
+            over, said = ask_for_checkpoint(run.work / "adapter", file, progress.step, (time.monotonic() - begun) / done)
+            run.console.line(f"train     {said}")
+            return over
 
         # accelerate holds a trainer without this variable to one thread
         threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
@@ -94,7 +124,7 @@ def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done:
             process.run(
                 [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
                 environment=threads | run.tool_environment("train", model=str(config["base_model"])),
-                log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
+                log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held, wind_down=wind_down,
             )  # fmt: skip
         except LostError as lost:
             raise stopped(lost.finding, run.work / "adapter", config) from None
@@ -124,6 +154,7 @@ def _during(phase: str, progress: Progress) -> str:
 def _clear(work: Path) -> None:
     """Takes away what another configuration's training has left."""
     shutil.rmtree(work / "adapter", ignore_errors=True)
+    shutil.rmtree(kept_of(work / "adapter"), ignore_errors=True)
     (work / POINTS).unlink(missing_ok=True)
 
 
@@ -156,9 +187,3 @@ def _look(finding: Finding | None, run: Run, config: Mapping[str, Any]) -> None:
         raise LostError(finding)
     if finding:
         run.console.line(f"train     {finding.what}; {remedy(finding, config)}")
-
-
-def _earlier_points(file: Path) -> list[dict[str, float]]:
-    """What an interrupted training has logged; steps that are done again are logged again, and the later value counts."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
