@@ -1,7 +1,8 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
-`curve A B …` logs these losses.
+`curve A B …` logs these losses, `slow` takes its time for 40 steps and writes a checkpoint only where it is asked for one.
+FAKE_CHECKPOINT is a checkpoint's size in MiB.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
 that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
@@ -53,7 +54,8 @@ def memory(phase: str, step: int = 0) -> None:
 
 
 def train(output: pathlib.Path, mood: str) -> None:
-    losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2) for step in range(1, STEPS + 1)]
+    count = 40 if mood == "slow" else STEPS
+    losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2 * STEPS / count) for step in range(1, count + 1)]
     steps = len(losses)
     print(f"[INFO] Maximum number of steps set at {steps}")
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
@@ -75,7 +77,8 @@ def train(output: pathlib.Path, mood: str) -> None:
         memory("training", step)
         if mood.startswith("curve"):
             time.sleep(0.02)  # a real step takes longer than reading its line
-        save(output / f"checkpoint-{step}", step)
+        if mood != "slow" or asked(output / "axolotl_checkpoint.save"):
+            save(output / f"checkpoint-{step}", step)
         if mood == f"die {step}":
             os.kill(os.getpid(), signal.SIGKILL)
         while mood == "hang":
@@ -83,6 +86,14 @@ def train(output: pathlib.Path, mood: str) -> None:
     print({"train_runtime": "1.5", "train_loss": "2.75", "epoch": "1.0"})
     for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json"):
         (output / name).write_text(f"trained from step {begin}")
+
+
+def asked(file: pathlib.Path) -> bool:
+    """Whether a checkpoint was asked for while a step took its time."""
+    time.sleep(0.15)
+    found = file.exists()
+    file.unlink(missing_ok=True)
+    return found
 
 
 def save(checkpoint: pathlib.Path, step: int) -> None:
@@ -94,6 +105,8 @@ def save(checkpoint: pathlib.Path, step: int) -> None:
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         with zipfile.ZipFile(checkpoint / name, "w") as archive:
             archive.writestr("data", f"{name} of step {step}")
+            if name == "optimizer.pt":
+                archive.writestr("moments", os.urandom(int(os.environ.get("FAKE_CHECKPOINT", "0")) << 20))
     (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
 
 

@@ -35,6 +35,7 @@ def ask_for_checkpoint(output: Path, file: Path, step: int, seconds: float) -> t
 
     step: the training is at. seconds: a step takes.
     """
+    output.mkdir(exist_ok=True)
     file.touch()
     most = STEPS * seconds + SECONDS
     end, seen = time.monotonic() + most, [0.0]
@@ -46,4 +47,4 @@ def ask_for_checkpoint(output: Path, file: Path, step: int, seconds: float) -> t
         seen[0] = seen[0] or time.monotonic()
         return time.monotonic() > seen[0] + SETTLED
 
-    return over, f"stopping: a checkpoint is written first, which takes {said_seconds(most)} at most; Ctrl-C again stops at once"
+    return over, f"stopping as soon as a checkpoint is written, in {said_seconds(most)} at the latest; Ctrl-C again stops at once"
