@@ -2,7 +2,7 @@
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
 `curve A B …` logs these losses, `slow` takes its time for 40 steps and writes a checkpoint only where it is asked for one.
-FAKE_CHECKPOINT is a checkpoint's size in MiB.
+FAKE_CHECKPOINT is a checkpoint's size in MiB, FAKE_LIMIT how many are left.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
 that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 
 STEPS = 4
 
@@ -78,7 +79,8 @@ def train(output: pathlib.Path, mood: str) -> None:
         if mood.startswith("curve"):
             time.sleep(0.02)  # a real step takes longer than reading its line
         if mood != "slow" or asked(output / "axolotl_checkpoint.save"):
-            save(output / f"checkpoint-{step}", step)
+            save(output / f"checkpoint-{step}", step, [float(loss) for loss in losses])
+            rotate(output, step)
         if mood == f"die {step}":
             os.kill(os.getpid(), signal.SIGKILL)
         while mood == "hang":
@@ -96,7 +98,14 @@ def asked(file: pathlib.Path) -> bool:
     return found
 
 
-def save(checkpoint: pathlib.Path, step: int) -> None:
+def rotate(output: pathlib.Path, step: int) -> None:
+    if "FAKE_LIMIT" in os.environ:
+        time.sleep(0.1)  # a real step takes a while
+        for older in range(1, step + 1 - int(os.environ["FAKE_LIMIT"])):
+            shutil.rmtree(output / f"checkpoint-{older}", ignore_errors=True)
+
+
+def save(checkpoint: pathlib.Path, step: int, losses: Sequence[float] = ()) -> None:
     """A checkpoint with all its parts; the state last, as the trainer does it."""
     checkpoint.mkdir(parents=True, exist_ok=True)
     header = b'{"lora_A":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
@@ -107,7 +116,8 @@ def save(checkpoint: pathlib.Path, step: int) -> None:
             archive.writestr("data", f"{name} of step {step}")
             if name == "optimizer.pt":
                 archive.writestr("moments", os.urandom(int(os.environ.get("FAKE_CHECKPOINT", "0")) << 20))
-    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    history = [{"step": number, "loss": loss, "epoch": number / len(losses)} for number, loss in enumerate(losses, 1)]
+    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step, "log_history": history[:step]}))
 
 
 def merge(base: pathlib.Path, merged: pathlib.Path) -> None:

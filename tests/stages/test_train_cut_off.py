@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from lorewright.errors import LorewrightError
 from lorewright.manifest import latest_manifest, read_json
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
+from lorewright.training.checkpoints import fault
 from lorewright.training.kept import kept_of
 from tests.conftest import MakeRecipe
 
@@ -68,6 +69,11 @@ def test_an_interrupted_training_writes_a_checkpoint_first(
     assert facts(run)["resumed_from_step"] == step
 
 
+def mounted(*words: str) -> None:
+    if subprocess.run(["mount", *words], capture_output=True).returncode:
+        pytest.skip("a disk of its own needs the right to mount one")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], None]]:
     """A disk of so many MiB of its own for the test's runs."""
@@ -75,9 +81,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], None]]:
 
     def mount(size: int) -> None:
         options = f"size={size}m,nr_inodes=20000" + (",remount" if os.path.ismount(tmp_path / "runs") else "")
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path / "runs")], capture_output=True)
-        if done.returncode:
-            pytest.skip("a disk of its own needs the right to mount one")
+        mounted("-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path / "runs"))
 
     yield mount
     subprocess.run(["umount", "-l", str(tmp_path / "runs")], capture_output=True)
@@ -136,28 +140,46 @@ def test_our_own_files_may_be_the_ones_that_do_not_fit(
     assert [epoch for epoch, _ in facts(again)["loss_curve"]][-1] == 1.0
 
 
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A real disk for the test's runs. Called, it is without power at once: what it had not been told to write is lost."""
+    disk, runs = tmp_path / "disk", tmp_path / "runs"
+    runs.mkdir()
+    with open(disk, "wb") as file:
+        file.truncate(100 * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", str(disk)], check=True)
+    mounted("-o", "loop", str(disk), str(runs))
+
+    def fail() -> None:
+        shutil.copyfile(disk, tmp_path / "left")  # what has come to the disk, while the system still believes in more
+        subprocess.run(["umount", str(runs)], check=True)
+        mounted("-o", "loop", str(tmp_path / "left"), str(runs))
+
+    yield fail
+    subprocess.run(["umount", "-l", str(runs)], capture_output=True)
+
+
 @pytest.mark.req("F4")
 def test_power_lost_when_the_only_other_checkpoint_has_just_been_removed(
-    make_recipe: MakeRecipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+    make_recipe: MakeRecipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch, failing_disk: Callable[[], None]
 ) -> None:
-    """The trainer removes the old ones as soon as the new one is written, and the disk does not have that one yet."""
-    file, run = make_recipe(), None
+    """The trainer removes the old one as soon as the new one is written, and the disk does not have that one yet."""
+    file = make_recipe()
+    monkeypatch.setenv("FAKE_LIMIT", "1")
+    monkeypatch.setenv("FAKE_CHECKPOINT", "2")
     monkeypatch.setenv("FAKE_AXOLOTL", "die 3")
     run = run_of(file)
     with pytest.raises(LorewrightError, match="axolotl train failed"):
         execute(run, TRAIN)
     adapter = adapter_of(run)
-    for step in (1, 2):
-        for part in (adapter / f"checkpoint-{step}").iterdir():
-            part.unlink()
-        (adapter / f"checkpoint-{step}").rmdir()
-    for part in (adapter / "checkpoint-3").iterdir():
-        os.truncate(part, 0)
-    assert [folder.name for folder in kept_of(adapter).iterdir()] == ["checkpoint-2"]
+    assert [(folder.name, fault(folder)) for folder in adapter.glob("checkpoint-*")] == [("checkpoint-3", "")]
+    failing_disk()
+    assert [(folder.name, fault(folder) != "") for folder in adapter.glob("checkpoint-*")] in ([("checkpoint-3", True)], [])
+    assert [(folder.name, fault(folder)) for folder in kept_of(adapter).glob("checkpoint-*")] == [("checkpoint-2", "")]
     monkeypatch.delenv("FAKE_AXOLOTL")
     again = run_of(file)
     execute(again, TRAIN)
     assert facts(again)["resumed_from_step"] == 2
+    assert [epoch for epoch, _ in facts(again)["loss_curve"]] == [0.25, 0.5, 0.75, 1.0]
     left = again.done["train"]
     assert not (left / "kept").exists() and not list((left / "adapter").glob("broken-*"))
-    assert json.loads((left / "points.jsonl").read_text().splitlines()[-1])["step"] == 4

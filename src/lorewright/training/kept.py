@@ -40,14 +40,18 @@ class Keeper:
 
 
 def keep(folder: Path, kept: Path) -> None:
-    """Brings a checkpoint to the disk and links it into `kept`, where it appears whole; then older ones go."""
+    """Links a checkpoint into `kept`, where it appears once the disk has all of it; then older ones go."""
     beside = kept / f".{folder.name}"
     shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(folder, beside, copy_function=_sync_and_link)
-    for inner, _, _ in os.walk(beside):
+    shutil.copytree(folder, beside, copy_function=os.link)  # first of all, for the trainer may remove its own at any time
+    for inner, _, names in os.walk(beside):
+        for name in names:
+            with open(os.path.join(inner, name), "rb") as file:
+                os.fsync(file.fileno())
         sync_folder(Path(inner))
     beside.rename(kept / folder.name)
     sync_folder(kept)
+    sync_folder(kept.parent)
     for older in checkpoints(kept):
         if step_of(older) < step_of(folder):
             shutil.rmtree(older, ignore_errors=True)
@@ -59,9 +63,3 @@ def give_back(kept: Path, output: Path) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(kept, beside, copy_function=os.link)
     beside.rename(output / kept.name)
-
-
-def _sync_and_link(source: str, target: str) -> None:
-    with open(source, "rb") as file:
-        os.fsync(file.fileno())
-    os.link(source, target)
