@@ -149,6 +149,8 @@ def spawn(
         except BaseException:
             child.kill()
             child.wait()
+            if child.stdout:
+                child.stdout.close()
             raise
     _children[child.pid] = child
     return child

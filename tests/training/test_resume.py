@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from lorewright.training import kept as kept_module
+from lorewright.training import stopping
 from lorewright.training.checkpoints import fault
 from lorewright.training.kept import Keeper, kept_of
+from lorewright.training.packed import with_order
 from lorewright.training.resume import Beginning, earlier_points, newest_whole, set_aside, tidy
+from lorewright.training.stopping import trigger, with_trigger
 from tests.fakes.axolotl import save
 
 WEIGHTS, STATE = "adapter_model.safetensors", "trainer_state.json"
@@ -191,3 +195,24 @@ def test_what_is_left_of_a_finished_training(output: Path, wanted: str, left: li
     assert not kept_of(output).exists()
     if left:
         assert names(output / "checkpoint-10") == sorted(left)
+
+
+def test_packed_samples_get_the_plugin_that_keeps_their_order(tmp_path: Path) -> None:
+    config = with_order({"sample_packing": True, "plugins": ["axolotl.integrations.liger.LigerPlugin"]}, tmp_path)
+    assert config["plugins"] == ["axolotl.integrations.liger.LigerPlugin", "packed_order.SameOrder"]
+    assert "class SameOrder" in (tmp_path / "packed_order.py").read_text()
+    assert with_order({"sample_packing": False}, tmp_path) == {"sample_packing": False}
+
+
+def test_a_checkpoint_is_asked_for_unless_the_recipe_says_otherwise(tmp_path: Path) -> None:
+    assert trigger(tmp_path, with_trigger({"lora_r": 8})) == tmp_path / "axolotl_checkpoint.save"
+    assert trigger(tmp_path, with_trigger({"dynamic_checkpoint": {"enabled": False}})) is None
+    assert trigger(tmp_path, with_trigger({"dynamic_checkpoint": {"enabled": True, "trigger_file_path": "now"}})) == tmp_path / "now"
+
+
+def test_one_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "SECONDS", 0)
+    over, _ = stopping.ask_for_checkpoint(tmp_path / "adapter", tmp_path / "adapter" / "now", 4, 0.02)
+    assert not over()
+    time.sleep(0.08)
+    assert over()

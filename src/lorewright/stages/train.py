@@ -24,6 +24,7 @@ from lorewright.training.chart import draw_loss
 from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
 from lorewright.training.kept import Keeper, kept_of
 from lorewright.training.ladder import Situation, Taken, applied, next_step
+from lorewright.training.packed import with_order
 from lorewright.training.progress import Progress, curve, summary
 from lorewright.training.resume import earlier_points, newest_whole, tidy
 from lorewright.training.stopping import ask_for_checkpoint, trigger, with_trigger
@@ -51,7 +52,7 @@ def train(step: Step, run: Run) -> Facts:
             kills = out_of_memory.kernel_kills()
             try:
                 with full_disk.explained(run.work, progress.facts):
-                    _attempt(run, with_trigger(applied(asked, taken)), progress, begun, held)
+                    _attempt(run, with_order(with_trigger(applied(asked, taken)), run.work), progress, begun, held)
                 break
             except KeyboardInterrupt:
                 begun = _beginning(run)

@@ -1,0 +1,132 @@
+"""A training that was cut off ends as the one that was not: real Axolotl, the starter model, with dropout, over an epoch's border.
+
+Axolotl draws the adapter's first weights without a seed, so that two trainings from the beginning differ. Compared is therefore a
+training with its own twin: what a kill would leave of it at some moment is copied, and the copy goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lorewright import envs, process
+from lorewright.training.packed import with_order
+from lorewright.training.render import ON_CPU, to_yaml
+from tests.conftest import REPO
+
+pytestmark = pytest.mark.real
+RECIPE = {
+    "recipe": "equal", "base_model": str(REPO / "models" / "starter"),
+    "data": {
+        "sources": [str(REPO / "fine-tuning" / "data" / "raw")], "format": "passages", "chunk": {"unit": "tokens", "min": 20, "max": 60},
+        "max_samples": 26, "system_prompt": "You write.", "validation": 0.25,
+    },
+    "axolotl": {
+        "adapter": "lora", "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.1, "lora_target_linear": True, "sequence_len": 128,
+        "micro_batch_size": 2, "num_epochs": 2, "optimizer": "adamw_torch", "lr_scheduler": "cosine", "learning_rate": 2e-3, "warmup_steps": 2,
+        "logging_steps": 1, "evals_per_epoch": 1, "save_steps": 2, "save_total_limit": 2, "seed": 42,
+    },
+}  # fmt: skip
+
+
+def start(recipe: Path, runs: Path) -> subprocess.Popen[str]:
+    settings = os.environ | {"LOREWRIGHT_RUNS": str(runs), "LOREWRIGHT_ACCELERATOR": "cpu"}
+    command = ["./lorewright", "run", str(recipe), "--only", "prepare", "--only", "train"]
+    return subprocess.Popen(command, cwd=REPO, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def killed_at(step: int, run: subprocess.Popen[str], runs: Path, copy: Path) -> None:
+    """What a kill of both, trainer and runner, would leave at that step."""
+    deadline = time.monotonic() + 200
+    while not list(runs.glob(f"equal/train/*.partial/adapter/checkpoint-{step}/optimizer.pt")):
+        assert run.poll() is None, run.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    subprocess.run(["cp", "-r", str(runs), str(copy)], stderr=subprocess.DEVNULL)  # what the trainer removes meanwhile is not there
+    next(copy.glob("equal/train/*.partial/.process.json")).unlink()  # it names the other one's trainer
+
+
+def ended(run: subprocess.Popen[str]) -> str:
+    shown, _ = run.communicate(timeout=250)
+    assert run.returncode == 0, shown
+    return shown
+
+
+def result(runs: Path) -> Path:
+    return (runs / "equal" / "latest" / "train").resolve()
+
+
+def losses(runs: Path) -> dict[tuple[int, str], float]:
+    points = [json.loads(line) for line in (result(runs) / "points.jsonl").read_text().splitlines()]
+    return {(int(point["step"]), key): point[key] for point in points for key in ("loss", "eval_loss", "grad_norm") if key in point}
+
+
+@pytest.mark.req("F4")
+def test_killed_once_and_twice_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    recipe, runs = tmp_path / "equal.yaml", [tmp_path / name for name in ("whole", "once", "twice")]
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    draw = random.Random()
+    first, second = draw.choice((2, 4, 6, 8)), draw.choice((12, 14, 16))
+    whole = start(recipe, runs[0])
+    killed_at(first, whole, runs[0], runs[1])
+    ended(whole)
+    once = start(recipe, runs[1])
+    killed_at(second, once, runs[1], runs[2])
+    assert "train     goes on from step " in ended(once) or first == 2
+    assert "train     goes on from step " in ended(start(recipe, runs[2]))
+    curves = [losses(folder) for folder in runs]
+    assert len(curves[0]) > 36
+    assert curves[1] == curves[0] == curves[2], f"killed at step {first}, and at {second}"
+    adapters = [load_file(result(folder) / "adapter" / "adapter_model.safetensors") for folder in runs]
+    for name, value in adapters[0].items():
+        assert value.equal(adapters[1][name]) and value.equal(adapters[2][name]), f"{name}; killed at step {first}, and at {second}"
+
+
+def packed(folder: Path, rows: list[str], plugin: bool = True) -> None:
+    """Trains with packed samples. That is for cards, but the order is the same on a processor."""
+    (folder / "rows.jsonl").write_text("\n".join(rows))
+    own = {
+        "base_model": RECIPE["base_model"], "chat_template": "tokenizer_default", "output_dir": "adapter", "dataset_prepared_path": "prepared",
+        "datasets": [{"path": "rows.jsonl", "ds_type": "json", "type": "chat_template", "field_messages": "messages"}],
+        "auto_resume_from_checkpoints": True, "sample_packing": True, "save_steps": 3, "save_total_limit": 99,
+    }  # fmt: skip
+    config = {key: value for key, value in RECIPE["axolotl"].items() if key != "evals_per_epoch"} | ON_CPU | own
+    text = to_yaml(with_order(config, folder) if plugin else config, "")
+    (folder / "axolotl.yaml").write_text(text)
+    environment = process.tool_environment(envs.locate("train"), {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"})
+    command = [str(envs.locate("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"]
+    process.run(command, environment=environment, log=folder / "log", folder=folder)
+
+
+def trained(folder: Path) -> list[float]:
+    newest = max((folder / "adapter").glob("checkpoint-*"), key=lambda path: int(path.name[11:]))
+    return [point["loss"] for point in json.loads((newest / "trainer_state.json").read_text())["log_history"] if "loss" in point]
+
+
+@pytest.mark.req("F4")
+def test_packed_samples_keep_their_order(tmp_path: Path) -> None:
+    draw = random.Random(3)
+    words = (REPO / "fine-tuning" / "data" / "raw" / "08_one_short.md").read_text().split()
+    rows = []
+    for _ in range(32):
+        at = draw.randrange(len(words) - 60)
+        said = " ".join(words[at : at + draw.randint(5, 60)])
+        rows.append(json.dumps({"messages": [{"role": "user", "content": "Write."}, {"role": "assistant", "content": said}]}))
+    for name in ("whole", "again"):
+        (tmp_path / name).mkdir()
+    packed(tmp_path / "whole", rows)
+    shutil.copytree(tmp_path / "whole" / "adapter" / "checkpoint-3", tmp_path / "again" / "adapter" / "checkpoint-3")
+    packed(tmp_path / "again", rows)
+    assert "packed_order.SameOrder" in (tmp_path / "again" / "axolotl.yaml").read_text()
+    assert len(trained(tmp_path / "whole")) > 6
+    assert trained(tmp_path / "again") == trained(tmp_path / "whole")
