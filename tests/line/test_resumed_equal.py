@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -70,26 +72,24 @@ def losses(runs: Path) -> dict[tuple[int, str], float]:
 
 
 @pytest.mark.req("F4")
-def test_killed_once_and_twice_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_killed_at_any_step_it_ends_with_the_same_weights(tmp_path: Path, kills: int) -> None:
     from safetensors.torch import load_file
 
-    recipe, runs = tmp_path / "equal.yaml", [tmp_path / name for name in ("whole", "once", "twice")]
+    recipe, runs = tmp_path / "equal.yaml", [tmp_path / str(number) for number in range(kills + 1)]
     recipe.write_text(yaml.safe_dump(RECIPE))
-    draw = random.Random()
-    first, second = draw.choice((2, 4, 6, 8)), draw.choice((12, 14, 16))
-    whole = start(recipe, runs[0])
-    killed_at(first, whole, runs[0], runs[1])
-    ended(whole)
-    once = start(recipe, runs[1])
-    killed_at(second, once, runs[1], runs[2])
-    assert "train     goes on from step " in ended(once) or first == 2
-    assert "train     goes on from step " in ended(start(recipe, runs[2]))
-    curves = [losses(folder) for folder in runs]
-    assert len(curves[0]) > 36
-    assert curves[1] == curves[0] == curves[2], f"killed at step {first}, and at {second}"
-    adapters = [load_file(result(folder) / "adapter" / "adapter_model.safetensors") for folder in runs]
-    for name, value in adapters[0].items():
-        assert value.equal(adapters[1][name]) and value.equal(adapters[2][name]), f"{name}; killed at step {first}, and at {second}"
+    steps = [random.choice(range(4, 9, 2)), random.choice(range(12, 17, 2))][:kills]
+    for number, step in enumerate(steps):
+        run = start(recipe, runs[number])
+        killed_at(step, run, runs[number], runs[number + 1])
+        assert ("train     goes on from step " in ended(run)) is (number > 0)
+    assert "train     goes on from step " in ended(start(recipe, runs[-1]))
+    curve, weights = losses(runs[0]), load_file(result(runs[0]) / "adapter" / "adapter_model.safetensors")
+    assert len(curve) > 36
+    for folder in runs[1:]:
+        assert losses(folder) == curve, f"killed at {steps}"
+        again = load_file(result(folder) / "adapter" / "adapter_model.safetensors")
+        assert all(value.equal(again[name]) for name, value in weights.items()), f"killed at {steps}"
 
 
 def packed(folder: Path, rows: list[str], plugin: bool = True) -> None:
@@ -130,3 +130,37 @@ def test_packed_samples_keep_their_order(tmp_path: Path) -> None:
     assert "packed_order.SameOrder" in (tmp_path / "again" / "axolotl.yaml").read_text()
     assert len(trained(tmp_path / "whole")) > 6
     assert trained(tmp_path / "again") == trained(tmp_path / "whole")
+
+
+@pytest.mark.req("F4")
+def test_from_a_full_disk_over_an_interruption_to_the_end(tmp_path: Path) -> None:
+    """Two checkpoints of 10 MB fit, the third does not."""
+    recipe, runs = tmp_path / "equal.yaml", tmp_path / "runs"
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    runs.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=28m", "tmpfs", str(runs)], capture_output=True).returncode:
+        pytest.skip("a disk of its own needs the right to mount one")
+    try:
+        full = start(recipe, runs)
+        shown, _ = full.communicate(timeout=250)
+        assert full.returncode == 1, shown
+        said = shown.splitlines()[-1]
+        assert re.search(
+            r"partial: the disk is full: a checkpoint takes 10 MiB, \d+ MiB are free; make \d+ MiB of room there and run", said
+        ), shown
+        assert said.endswith("the same command: training goes on from step 4"), said
+        subprocess.run(["mount", "-o", "remount,size=200m", str(runs)], check=True)
+        stopped = start(recipe, runs)
+        points = next(runs.glob("equal/train/*.partial")) / "points.jsonl"
+        while '"step": 7' not in points.read_text():
+            assert stopped.poll() is None, stopped.communicate()[0]
+            time.sleep(0.01)
+        stopped.send_signal(signal.SIGINT)
+        shown, _ = stopped.communicate(timeout=100)
+        assert stopped.returncode == 130, shown
+        step = int(re.findall(r"train     stopped; it goes on from step (\d+)", shown)[0])
+        assert "train     goes on from step 4" in shown and step >= 7
+        assert f"train     goes on from step {step}" in ended(start(recipe, runs))
+        assert [number for number, key in losses(runs) if key == "loss"] == list(range(1, 21)), "every step is in the curve once"
+    finally:
+        subprocess.run(["umount", "-l", str(runs)], capture_output=True)
