@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,6 +71,32 @@ def test_an_interrupted_training_writes_a_checkpoint_first(
     ]
     execute(run, TRAIN)
     assert facts(run)["resumed_from_step"] == step
+
+
+@pytest.mark.req("F4")
+def test_a_closed_terminal_costs_nothing(
+    make_recipe: MakeRecipe, fake_tools: Path, tmp_path: Path, repo: Path, run_of: RunOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = make_recipe()
+    monkeypatch.setenv("FAKE_AXOLOTL", "slow")
+    monkeypatch.setenv("PYTHONPATH", str(repo / "src"))
+    run = run_of(file)
+    execute(run, Choice(only=("prepare",)))
+    command = [sys.executable, "-m", "lorewright.cli", "train", str(file), "--runs", str(tmp_path / "runs")]
+    terminal, ours = pty.openpty()
+    runner = subprocess.Popen(
+        command, stdin=ours, stdout=ours, stderr=ours, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    )  # fmt: skip
+    os.close(ours)
+    while not any(file.read_text().count("\n") > 2 for file in (tmp_path / "runs").glob("small/train/*.partial/points.jsonl")):
+        if select.select([terminal], [], [], 0.02)[0]:
+            os.read(terminal, 10000)
+    os.close(terminal)
+    assert runner.wait(timeout=30) == 130
+    (checkpoint,) = adapter_of(run).glob("checkpoint-*")
+    assert not fault(checkpoint)
+    manifest = latest_manifest(run.paths.manifests)
+    assert manifest and manifest["status"] == "interrupted"
 
 
 def mounted(*words: str) -> None:
