@@ -115,6 +115,19 @@ def test_a_checkpoint_is_kept_once_the_trainer_has_gone_on(output: Path) -> None
     assert os.path.samefile(kept_of(output) / "checkpoint-15" / WEIGHTS, output / "checkpoint-15" / WEIGHTS), "it takes no room"
 
 
+@pytest.mark.parametrize("part", [STATE, "optimizer.pt"])
+def test_one_that_is_still_written_is_not_kept_whatever_step_was_read(output: Path, part: str) -> None:
+    """The bar of an evaluation can look like the training's own."""
+    keeper = Keeper(output)
+    keeper.look(12)
+    cut(output / "checkpoint-15" / STATE) if part == STATE else (output / "checkpoint-15" / part).unlink()
+    keeper.look(24)
+    assert names(kept_of(output)) == ["checkpoint-10"]
+    save(output / "checkpoint-15", 15)
+    keeper.look(24)
+    assert names(kept_of(output)) == ["checkpoint-15"]
+
+
 @pytest.mark.req("F4")
 def test_what_the_trainer_has_removed_is_given_back(output: Path) -> None:
     """The moment between the removal of the old checkpoints and the disk's having the new one."""

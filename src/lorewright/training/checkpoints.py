@@ -39,13 +39,22 @@ def fault(folder: Path) -> str:
 
     The files of torch carry checksums, which are computed: it takes as long as reading them.
     """
-    for name, patterns in PARTS.items():
-        if not any(True for pattern in patterns for _ in folder.glob(pattern)):
-            return f"{name} is missing"
+    missing = _missing(folder)
+    if missing:
+        return f"{missing} is missing"
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         if cut_short(file):
             return f"{file.relative_to(folder)} is cut short or damaged"
     return _at_odds(folder)
+
+
+def written(folder: Path) -> bool:
+    """Whether the trainer has ended writing a checkpoint, by its last file; quickly, and for one of a trainer that lives."""
+    return not _missing(folder) and read(folder / STATE).get("global_step") == step_of(folder)
+
+
+def _missing(folder: Path) -> str:
+    return next((name for name, patterns in PARTS.items() if not any(True for pattern in patterns for _ in folder.glob(pattern))), "")
 
 
 def _at_odds(folder: Path) -> str:

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from lorewright.manifest import sync_folder
-from lorewright.training.checkpoints import checkpoints, step_of
+from lorewright.training.checkpoints import checkpoints, step_of, written
 
 
 def kept_of(output: Path) -> Path:
@@ -28,11 +28,11 @@ class Keeper:
         self.output, self.newest = output, max(map(step_of, checkpoints(kept_of(output))), default=0)
 
     def look(self, step: int) -> None:
-        """Keeps what has become whole. step: how many the trainer has done: it has ended writing the checkpoints of before."""
+        """Keeps what has become whole. step: how many the trainer has done: all that took part have ended writing those of before."""
         if step <= self.newest + 1:
             return
         for folder in reversed(checkpoints(self.output)):
-            if self.newest < step_of(folder) < step:
+            if self.newest < step_of(folder) < step and written(folder):
                 self.newest = step_of(folder)
                 with contextlib.suppress(OSError):  # the trainer has just removed it, the disk is full, or it knows no links
                     keep(folder, kept_of(self.output))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.progress import said_seconds
-from lorewright.training.checkpoints import checkpoints, fault, step_of
+from lorewright.training.checkpoints import checkpoints, step_of, written
 
 # A step is waited for three times as long as steps have taken, and the writing of the checkpoint this long.
 STEPS, SECONDS = 3, 60
@@ -42,7 +42,7 @@ def ask_for_checkpoint(output: Path, file: Path, step: int, seconds: float) -> t
 
     def over() -> bool:
         newest = checkpoints(output)[-1:]
-        if not newest or step_of(newest[0]) < step or fault(newest[0]):
+        if not newest or step_of(newest[0]) < step or not written(newest[0]):
             return time.monotonic() > end
         seen[0] = seen[0] or time.monotonic()
         return time.monotonic() > seen[0] + SETTLED
