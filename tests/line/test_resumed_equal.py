@@ -87,7 +87,8 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(tmp_path: Path, kills:
     curve, weights = losses(runs[0]), load_file(result(runs[0]) / "adapter" / "adapter_model.safetensors")
     assert len(curve) > 36
     for folder in runs[1:]:
-        assert losses(folder) == curve, f"killed at {steps}"
+        found = losses(folder)  # with an evaluation more: each start begins with one
+        assert {key: found[key] for key in curve} == curve, f"killed at {steps}"
         again = load_file(result(folder) / "adapter" / "adapter_model.safetensors")
         assert all(value.equal(again[name]) for name, value in weights.items()), f"killed at {steps}"
 
@@ -161,6 +162,6 @@ def test_from_a_full_disk_over_an_interruption_to_the_end(tmp_path: Path) -> Non
         step = int(re.findall(r"train     stopped; it goes on from step (\d+)", shown)[0])
         assert "train     goes on from step 4" in shown and step >= 7
         assert f"train     goes on from step {step}" in ended(start(recipe, runs))
-        assert [number for number, key in losses(runs) if key == "loss"] == list(range(1, 21)), "every step is in the curve once"
+        assert sorted(number for number, key in losses(runs) if key == "loss") == list(range(1, 21)), "every step is in the curve once"
     finally:
         subprocess.run(["umount", "-l", str(runs)], capture_output=True)

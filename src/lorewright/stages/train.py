@@ -103,10 +103,11 @@ def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done:
         def on_line(line: str) -> None:
             point = progress.read(line)
             if point:
-                points.write(json.dumps(point | {"step": progress.step, "at": round(time.monotonic() - begun, 2)}) + "\n")
+                at = max(progress.step, step_done)  # the bar has not told yet what an evaluation before the first step is of
+                points.write(json.dumps(point | {"step": at, "at": round(time.monotonic() - begun, 2)}) + "\n")
                 points.flush()
                 done = progress.step / progress.total if progress.total else 0.0
-                _look(watch.judge(point | {"step": progress.step}, done), run, config)
+                _look(watch.judge(point | {"step": at}, done), run, config)
             keeper.look(progress.step)
             bar(progress.step, progress.total or None, progress.note())
 
