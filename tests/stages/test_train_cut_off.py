@@ -21,6 +21,7 @@ import pytest
 
 from lorewright.errors import LorewrightError
 from lorewright.manifest import latest_manifest, read_json
+from lorewright.remedies import DISK, diagnose
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 from lorewright.training.checkpoints import fault
@@ -140,6 +141,17 @@ def test_a_full_disk_costs_nothing_and_says_what_is_needed(
     execute(again, TRAIN)
     assert facts(again)["resumed_from_step"] == 3
     assert [epoch for epoch, _ in facts(again)["loss_curve"]] == [0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize("said", [
+    "RuntimeError: basic_ios::clear: iostream error", "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534",
+    "safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)",
+    "OSError: [Errno 122] Disk quota exceeded: 'adapter/checkpoint-4/trainer_state.json'",
+])  # fmt: skip
+def test_what_the_writers_say_when_the_disk_is_full(said: str) -> None:
+    """torch 2.13, safetensors 0.8, Python; on a tmpfs of 2 MB."""
+    assert diagnose(f"Traceback (most recent call last):\n{said}\nsubprocess.CalledProcessError: returned non-zero exit status 1.") is DISK
+    assert diagnose("RuntimeError: PytorchStreamReader failed reading zip archive: failed finding central directory") is None
 
 
 def test_our_own_files_may_be_the_ones_that_do_not_fit(
