@@ -128,6 +128,16 @@ def test_one_that_is_still_written_is_not_kept_whatever_step_was_read(output: Pa
     assert names(kept_of(output)) == ["checkpoint-15"]
 
 
+def test_what_a_kill_has_left_unfinished_takes_no_room(output: Path) -> None:
+    shutil.copytree(output / "checkpoint-5", kept_of(output) / ".checkpoint-5")
+    shutil.copytree(output / "checkpoint-5", output / ".checkpoint-5")
+    assert newest_whole(output) == Beginning(15)
+    Keeper(output).look(16)
+    assert names(kept_of(output)) == ["checkpoint-15"]
+    tidy(output, "whole")
+    assert names(output) == ["checkpoint-10", "checkpoint-15", "checkpoint-5"]
+
+
 @pytest.mark.req("F4")
 def test_what_the_trainer_has_removed_is_given_back(output: Path) -> None:
     """The moment between the removal of the old checkpoints and the disk's having the new one."""

@@ -41,8 +41,9 @@ class Keeper:
 
 def keep(folder: Path, kept: Path) -> None:
     """Links a checkpoint into `kept`, where it appears once the disk has all of it; then older ones go."""
+    for unfinished in kept.glob(".checkpoint-*"):  # of a run that was killed here
+        shutil.rmtree(unfinished, ignore_errors=True)
     beside = kept / f".{folder.name}"
-    shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(folder, beside, copy_function=os.link)  # first of all, for the trainer may remove its own at any time
     for inner, _, names in os.walk(beside):
         for name in names:
