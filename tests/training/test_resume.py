@@ -194,18 +194,21 @@ def test_checkpoints_of_after_are_set_aside(output: Path) -> None:
 
 
 def test_the_curve_is_whole_whatever_became_of_its_file(output: Path, tmp_path: Path) -> None:
-    file = tmp_path / "points.jsonl"
-    history = [{"step": step, "loss": step + 1 / 3, "epoch": step / 20} for step in range(1, 11)] + [
-        {"step": 10, "eval_loss": 4.0, "epoch": 0.5}
+    """Points 7 to 9 are lost, one in half a line; 6 was taken for 5, which the bar still showed; 11 to 13 are of after."""
+    file, checkpoint = tmp_path / "points.jsonl", output / "checkpoint-10"
+    history = [{"step": step, "loss": step + 1 / 3, "epoch": step / 30} for step in range(1, 11)] + [
+        {"step": 10, "eval_loss": 4.0, "epoch": 1 / 3}
     ]
-    (output / "checkpoint-10" / STATE).write_text(json.dumps({"global_step": 10, "log_history": history}))
-    lines = [json.dumps({"step": step, "loss": step, "epoch": step / 20, "at": 0.5}) for step in range(1, 14)]
-    file.write_text("\n".join([*lines[:6], lines[6][:17], *lines[10:]]) + "\n\0\0\0")
-    points = earlier_points(file, output, 10)
+    (checkpoint / STATE).write_text(json.dumps({"global_step": 10, "log_history": history}))
+    lines = [json.dumps({"step": step - (step == 6), "loss": step, "epoch": float(f"{step / 30:.4g}"), "at": 0.5}) for step in range(1, 14)]
+    file.write_text("\n".join([*lines[:6], lines[6][:17], *lines[9:]]) + "\n\0\0\0")
+    points = earlier_points(file, checkpoint)
     assert [point["step"] for point in points] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10], "no step twice, none of after"
-    assert [point.get("loss", point.get("eval_loss")) for point in points] == [1, 2, 3, 4, 5, 6, 7.333, 8.333, 9.333, 10.33, 4.0]
+    assert [point.get("loss", point.get("eval_loss")) for point in points] == [1, 2, 3, 4, 5, 6, 7.333, 8.333, 9.333, 10, 4.0]
+    assert [point.get("at") for point in points[:7]] == [0.5] * 6 + [None]
     assert [json.loads(line) for line in file.read_text().splitlines()] == points, "the next line starts a line of its own"
-    assert earlier_points(tmp_path / "none", output, 0) == []
+    assert earlier_points(file, output / "checkpoint-0") == [] == file.read_text().splitlines()
+    assert earlier_points(tmp_path / "none", output / "checkpoint-0") == []
 
 
 @pytest.mark.parametrize(("wanted", "left"), [("whole", PARTS), ("weights", [WEIGHTS, "adapter_config.json", STATE]), ("none", None)])

@@ -48,7 +48,7 @@ def train(step: Step, run: Run) -> Facts:
             begun = _beginning(run)
             if begun:
                 run.console.line(f"train     goes on from step {begun}")
-            progress = Progress(points=earlier_points(run.work / POINTS, run.work / "adapter", begun))
+            progress = Progress(points=earlier_points(run.work / POINTS, run.work / "adapter" / f"checkpoint-{begun}"))
             kills = out_of_memory.kernel_kills()
             try:
                 with full_disk.explained(run.work, progress.facts):

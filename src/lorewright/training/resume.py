@@ -61,27 +61,31 @@ def _renamed(folder: Path, name: str) -> Path:
     return folder.rename(target)
 
 
-def earlier_points(file: Path, output: Path, step: int) -> list[Point]:
+def earlier_points(file: Path, checkpoint: Path) -> list[Point]:
     """The curve up to the checkpoint that training goes on from; the file is left with these points alone.
 
-    A line that was cut off is dropped. What a power loss has taken from the file, the checkpoint's own record still has.
+    The checkpoint's own record says which points these are and of which steps: the file can have lost some with the power, has those
+    of after, can end in half a line, and knows steps from a bar that lags behind. Its points have more in them, and are taken.
     """
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-    found = [point for point in map(_point, lines) if point and point["step"] <= step]
-    known = {(point["step"], "loss" in point) for point in found}
-    recorded = [point for point in _recorded(output / f"checkpoint-{step}") if (point["step"], "loss" in point) not in known]
-    points = sorted(found + recorded, key=lambda point: point["step"])
+    ours = {_key(point): point for point in map(_point, lines) if "epoch" in point}
+    points = [ours.get(_key(point), point) | {"step": point["step"]} for point in _recorded(checkpoint)]
     if lines or points:
         write_whole(file, "".join(json.dumps(point) + "\n" for point in points))
     return points
 
 
-def _point(line: str) -> Point | None:
+def _key(point: Point) -> tuple[float, bool]:
+    """What tells a point from another: when it was, and whether it is of the training or of an evaluation."""
+    return point["epoch"], "loss" in point
+
+
+def _point(line: str) -> Point:
     try:
         found = json.loads(line)
     except ValueError:
-        return None
-    return found if isinstance(found, dict) and "step" in found else None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _recorded(checkpoint: Path) -> list[Point]:
@@ -90,7 +94,7 @@ def _recorded(checkpoint: Path) -> list[Point]:
     return [
         {key: float(f"{value:.4g}") if key != "step" else value for key, value in entry.items() if isinstance(value, int | float)}
         for entry in history
-        if "loss" in entry or "eval_loss" in entry
+        if "epoch" in entry and ("loss" in entry or "eval_loss" in entry)
     ]
 
 
