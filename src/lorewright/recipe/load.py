@@ -195,7 +195,7 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
         chat_template=values["chat_template"],
         data=_data(data) if data else None,
         axolotl=values.get("axolotl"),
-        train=Train(tuple(_rung(item) for item in values["train"]["on_out_of_memory"])),
+        train=Train(tuple(_rung(item) for item in values["train"]["on_out_of_memory"]), values["train"]["finished_checkpoints"]),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
         rag=_rag(rag) if rag else None,

@@ -159,7 +159,10 @@ class Rung:
 
 @dataclass(frozen=True)
 class Train:
+    """finished_checkpoints: weights, whole or none."""
+
     on_out_of_memory: tuple[Rung, ...]
+    finished_checkpoints: str
 
 
 @dataclass(frozen=True)
