@@ -4,45 +4,39 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from lorewright.cli.arguments import add_recipe, recipe_of
+from lorewright.envs import accelerator
 from lorewright.errors import LorewrightError
 from lorewright.plan import Paths, Plan, make_plan
 from lorewright.recipe import Recipe
 from lorewright.serving.gpu import cards
-from lorewright.training.forecast.advice import changes, free_changes
-from lorewright.training.forecast.calibration import correction, lessons
-from lorewright.training.forecast.found import find_model
-from lorewright.training.forecast.gpus import find_gpu
-from lorewright.training.forecast.learn import learn
-from lorewright.training.forecast.lengths import lengths_of
-from lorewright.training.forecast.predict import Forecast, predict
+from lorewright.training.forecast.asked import Answer, of_recipe
+from lorewright.training.forecast.gpus import Gpu, find_gpu
 from lorewright.training.forecast.said import as_json, lines
-from lorewright.training.render import axolotl_config
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
     verb.add_argument("--json", action="store_true", help="the whole plan as JSON")
     verb.add_argument(
-        "--gpu",
-        metavar="NAME",
-        default="",
-        help="will it fit this GPU, and how long will it take? RTX 5090, 2xH100, or `this` for the one here",
+        "--gpu", metavar="NAME", default="", help="will it fit, and how long will it take? RTX 5090, 2xH100, or `this` for this machine's"
     )
+    verb.add_argument("--probe", action="store_true", help="measure it on this machine's GPU in a few real steps instead of computing it")
 
 
 def main(given: argparse.Namespace) -> int:
     recipe = recipe_of(given)
     plan = make_plan(recipe)
-    values: dict[str, Any] = asdict(plan)
-    said: list[str] = []
-    if given.gpu:
-        said, values["forecast"] = foretold(recipe, Paths(given.runs.absolute(), recipe.name), given.gpu)
-    print(json.dumps(values, indent=1, default=str) if given.json else "\n".join(said or _steps(plan)))
+    if not given.gpu and not given.probe:
+        print(json.dumps(asdict(plan), indent=1, default=str) if given.json else "\n".join(_steps(plan)))
+        return 0
+    paths = Paths(given.runs.absolute(), recipe.name)
+    answer = _probed(recipe, paths, given.gpu) if given.probe else _computed(recipe, paths, given.gpu)
+    values: dict[str, Any] = asdict(plan) | {"forecast": as_json(answer)}
+    print(json.dumps(values, indent=1, default=str) if given.json else "\n".join([f"recipe {plan.recipe}", *lines(answer)]))
     return 0
 
 
@@ -55,36 +49,36 @@ def _steps(plan: Plan) -> list[str]:
     return rows
 
 
-def foretold(recipe: Recipe, paths: Paths, gpu: str) -> tuple[list[str], dict[str, Any]]:
-    """The forecast in lines and as JSON. gpu: a name of the table, with the number of cards before it (2xH100), or `this`."""
-
-    if recipe.axolotl is None or recipe.data is None:
-        raise LorewrightError("this recipe trains nothing, so there is nothing to foretell", where=str(recipe.file))
-    devices, name = _asked(gpu)
-    card = find_gpu(name)
-    learn(paths.root)
-    known = correction(card.name, lessons())
-    config, _ = axolotl_config(recipe, training="", validation="held out" if recipe.data.validation else None, accelerator="cuda")
-    lengths = lengths_of(recipe, paths)
-
-    def again(keys: Mapping[str, Any]) -> Forecast:
-        model, revision = str(keys["base_model"]), keys.get("revision_of_model")
-        found = find_model(f"{model}@{revision}" if revision else model)
-        return predict(keys, found, card, lengths, devices=devices, correction=known)
-
-    now = again(config)
-    free = free_changes(now, again) if now.verdict != "fits" else []
-    steps, left = changes(now, recipe.train.on_out_of_memory, again)
-    head = [f"recipe {recipe.name}"]
-    return [*head, *lines(now, free, steps, left)], as_json(now, free, steps, left)
-
-
-def _asked(gpu: str) -> tuple[int, str]:
-    """(number of cards, name of one)."""
+def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
+    """gpu: a name of the table, with the number of cards before it (2xH100), or `this`."""
     if gpu == "this":
-        here = cards()
-        if not here:
-            raise LorewrightError("no NVIDIA GPU answers on this machine", remedy="name one: --gpu 'RTX 5090'")
-        return 1, here[0].name
+        return of_recipe(recipe, paths, _here())
     number, sign, name = gpu.replace("×", "x").partition("x")
-    return (int(number), name.strip()) if sign and number.strip().isdigit() else (1, gpu)
+    many = bool(sign) and number.strip().isdigit() and int(number) > 0
+    return of_recipe(recipe, paths, find_gpu(name if many else gpu), int(number) if many else 1)
+
+
+def _probed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
+    from lorewright.progress import Console
+    from lorewright.stages import Run
+    from lorewright.stages.probe import probe
+    from lorewright.training.forecast.replaced import correction_by
+
+    if gpu not in ("", "this"):
+        raise LorewrightError("--probe measures the GPU of this machine", remedy="leave --gpu out, or leave --probe out to compute it")
+    if accelerator() != "cuda":
+        why = "a probe measures a GPU's memory and speed, and no NVIDIA driver answers on this machine"
+        raise LorewrightError(why, remedy="name a GPU to compute it: --gpu 'RTX 5090'; on a processor try run --smoke")
+    here = _here()
+    computed = of_recipe(recipe, paths, here)
+    measured = probe(Run(recipe, make_plan(recipe), paths, Console()))
+    return of_recipe(recipe, paths, here, measured=correction_by(measured, computed.now))
+
+
+def _here() -> Gpu:
+    """This machine's first card, with the memory that it says it has."""
+    known = cards()
+    if not known:
+        raise LorewrightError("no NVIDIA GPU answers on this machine", remedy="name one: --gpu 'RTX 5090'")
+    gpu = find_gpu(known[0].name)
+    return replace(gpu, memory=known[0].total * 2**20) if known[0].total else gpu

@@ -53,9 +53,12 @@ def compare(
     batch = fullest(limited(lengths["training"], settings.length), settings.micro, settings.length, packed=settings.packed)
     held_out = limited(lengths["validation"], settings.length)
     evaluated = fullest(held_out, settings.evaluated, settings.length) if settings.evaluated and held_out else None
-    peak, memory, time = highest(peaks(model.shape, settings, batch, evaluated)), None, None
+    memory, time = None, None
+    phases = [peak for peak in peaks(model.shape, settings, batch, evaluated) if peak.phase != "loading"]
     if found.get("peak_vram_bytes"):
-        memory = float(found["peak_vram_bytes"]) / peak.allocated
+        peak = highest(phases)  # nvidia-smi sees the driver's part and PyTorch's spare blocks too
+        foretold = peak.needed + peak.paged if found.get("peak_vram_by") == "nvidia-smi" else peak.allocated
+        memory = float(found["peak_vram_bytes"]) / foretold
     if found.get("steps") and found.get("tokens") and found.get("seconds"):
         devices = int(found.get("gpus") or 1)
         tokens = float(found["tokens"]) / found["steps"] / settings.gathered / devices

@@ -77,8 +77,10 @@ class Forecast:
 
     @property
     def allocated(self) -> float:
-        """Bytes, in PyTorch's count, with what finished trainings have taught."""
-        return self.peak.allocated * self.correction.memory
+        """Bytes, in PyTorch's count, with what finished trainings have taught (their count begins when the model is loaded)."""
+        loading = [peak.allocated for peak in self.phases if peak.phase == "loading"]
+        others = [peak.allocated for peak in self.phases if peak.phase != "loading"]
+        return max(*loading, self.correction.memory * max(others))
 
     @property
     def needed(self) -> float:

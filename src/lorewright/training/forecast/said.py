@@ -7,6 +7,7 @@ from typing import Any
 
 from lorewright.progress import said_seconds, shown
 from lorewright.training.forecast.advice import Change
+from lorewright.training.forecast.asked import Answer
 from lorewright.training.forecast.calibration import store
 from lorewright.training.forecast.memory import CONTEXT, GIB, PARTS, Peak
 from lorewright.training.forecast.predict import Forecast
@@ -14,8 +15,9 @@ from lorewright.training.forecast.predict import Forecast
 MARK = {"fits": "fits", "tight": "tight, within the forecast's own error", "does not fit": "does not fit"}
 
 
-def lines(found: Forecast, free: Sequence[Change], steps: Sequence[Change], left: Sequence[str]) -> Iterator[str]:
+def lines(answer: Answer) -> Iterator[str]:
     """What a person reads before a training."""
+    found = answer.now
     gpu, shape = found.gpu, found.model.shape
     card = f"{found.devices} × {gpu.name}" if found.devices > 1 else gpu.name
     yield f"training on {card}: {MARK[found.verdict]}, {_gib(found.needed)} of {_gib(gpu.memory)}; about {said_seconds(found.seconds)}"
@@ -26,7 +28,7 @@ def lines(found: Forecast, free: Sequence[Change], steps: Sequence[Change], left
     yield from _time(found)
     yield from _machine(found)
     yield _row("basis", _basis(found))
-    yield from _advice(free, steps, left)
+    yield from _advice(answer.free, answer.steps, answer.left)
 
 
 def _memory(found: Forecast) -> Iterator[str]:
@@ -100,8 +102,9 @@ def _number(number: int) -> str:
     return f"{number / 1e9:.2f} billion" if number >= 1e9 else f"{number / 1e6:.1f} million"
 
 
-def as_json(found: Forecast, free: Sequence[Change], steps: Sequence[Change], left: Sequence[str]) -> dict[str, Any]:
+def as_json(answer: Answer) -> dict[str, Any]:
     """Bytes, seconds and counts under plain names."""
+    found = answer.now
     need, known = found.resources, found.correction
     return {
         "gpu": {"name": found.gpu.name, "memory": found.gpu.memory, "devices": found.devices},
@@ -122,9 +125,9 @@ def as_json(found: Forecast, free: Sequence[Change], steps: Sequence[Change], le
             "adapter": round(need.adapter), "merged": round(need.merged),
         },
         "basis": {"probed": found.probed, "trainings": known.trainings, "memory_factor": known.memory, "time_factor": known.time},
-        "better": [_change(change) for change in free],
-        "changes": [_change(change) for change in steps],
-        "left": list(left),
+        "better": [_change(change) for change in answer.free],
+        "changes": [_change(change) for change in answer.steps],
+        "left": list(answer.left),
     }  # fmt: skip
 
 
