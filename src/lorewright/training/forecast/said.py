@@ -73,11 +73,11 @@ def _basis(found: Forecast) -> str:
 
 def _advice(free: Sequence[Change], steps: Sequence[Change], left: Sequence[str]) -> Iterator[str]:
     for change in free:
-        yield _row("better", f"{change.said} -> {_then(change)}; the result stays the same")
+        yield _row("better", f"{change.said}; then {_then(change)}; the result stays the same")
     if steps:
         yield _row("change", "the steps of train.on_out_of_memory, in its order; training takes them by itself:")
     for change in steps:
-        yield _row("", f"{change.step}: {change.said} -> {_then(change)}")
+        yield _row("", f"{change.step}: {change.said}; then {_then(change)}")
     if left:
         yield _row("", f"train.on_out_of_memory has no more that helps ({'; '.join(left)})")
 
