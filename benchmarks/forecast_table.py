@@ -141,13 +141,13 @@ def command() -> str:
     return "python benchmarks/forecast_table.py"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     words = argparse.ArgumentParser(description="The forecast beside what was measured.")
     words.add_argument("measured", type=Path, nargs="?", default=MEASURED)
     words.add_argument("--output", type=Path, help="a file for the table, beside printing it")
     words.add_argument("--fit", action="store_true", help="say what the constants of time would be, set from the rows not held out")
     words.add_argument("--check", action="store_true", help="end with 1 when a row misses what is promised")
-    given = words.parse_args()
+    given = words.parse_args(arguments)
     measured = json.loads(given.measured.read_text(encoding="utf-8"))
     gpu = find_gpu(measured["gpu"])
     rows = [row(one, gpu) for one in measured["configurations"]]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,12 @@ import pytest
 
 from benchmarks import forecast_table, quoted_times
 from lorewright.cli import main
-from lorewright.envs import CHECKOUT
 from lorewright.manifest import latest_manifest
 from lorewright.runner import Choice, execute
 from lorewright.serving.gpu import Card
 from lorewright.stages import Run, foretold
+
+Call = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +26,15 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-def called(*words: str) -> tuple[int, str]:
-    done = subprocess.run([sys.executable, str(CHECKOUT / "benchmarks/forecast_table.py"), *words], capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture
+def called(capsys: pytest.CaptureFixture[str]) -> Call:
+    def call(*words: str) -> tuple[int, str]:
+        return forecast_table.main(words), capsys.readouterr().out
+
+    return call
 
 
-def test_the_committed_tables_are_current(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_committed_tables_are_current(called: Call, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out = called("--check", "--output", str(tmp_path / "table.md"))
     assert code == 0, out
     assert (tmp_path / "table.md").read_text() == (repo / "benchmarks/results/forecast.md").read_text()
@@ -61,14 +63,14 @@ def measured(**changes: Any) -> dict[str, Any]:
     ({}, False), ({"peak_bytes": 18e9}, True), ({"tokens_per_second": 12000}, True), ({"tokens_per_second": 9300}, False),
     ({"peak_bytes": None, "tokens_per_second": None}, False), ({"length": 1024}, True), ({"devices": 2, "tokens_per_second": 17200}, False),
 ])  # fmt: skip
-def test_a_miss_is_marked(tmp_path: Path, changes: dict[str, Any], missed: bool) -> None:
+def test_a_miss_is_marked(called: Call, tmp_path: Path, changes: dict[str, Any], missed: bool) -> None:
     file = tmp_path / "measured.json"
     file.write_text(json.dumps(measured(**changes)))
     code, out = called(str(file), "--check")
     assert (code, "**missed**" in out) == (int(missed), missed), out
 
 
-def test_the_constants_can_be_set_from_what_is_not_held_out(tmp_path: Path) -> None:
+def test_the_constants_can_be_set_from_what_is_not_held_out(called: Call, tmp_path: Path) -> None:
     code, out = called("--fit")
     assert code == 0 and "2 rows not held out: REACHED 0.550, START 3.5e-03 s" in out
     (tmp_path / "m.json").write_text(json.dumps(measured(held_out=True)))
