@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lorewright.cli import main
 from lorewright.manifest import write_json
 from lorewright.training.forecast.calibration import Correction, Lesson, correction, keep, lessons, store
 from lorewright.training.forecast.gpus import find_gpu
@@ -70,6 +72,19 @@ def test_finished_trainings_are_learnt_from_once_and_kept(tmp_path: Path) -> Non
     assert lessons() == [] and correction("H200", lessons()) == Correction()
 
 
+def test_planning_learns_from_the_runs_that_lie_there(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokens = 100 * 16 * 2048
+    finished(tmp_path / "runs", "mine", "abc", peak_vram_bytes=round(12 * GIB), steps=100, tokens=tokens, seconds=tokens / 9650)
+    main(["plan", str(repo / "configs/qlora_style_transfer.yaml"), "--runs", str(tmp_path / "runs"), "--gpu", "H200"])
+    assert "corrected by 1 training on this kind of card (memory × 1.09, time × 1.00;" in capsys.readouterr().out
+
+
+def test_what_the_driver_measured_is_set_beside_what_the_card_needs() -> None:
+    found = {"peak_vram_bytes": 11.1 * GIB, "peak_vram_by": "nvidia-smi"}
+    memory = compare(LIGER, find_gpu("H200"), found, None)[0]
+    assert memory == pytest.approx(1, abs=0.03), "10.0 by PyTorch's count, 0.5 for CUDA, 0.2 of spare blocks, 0.3 of paged state"
+
+
 def test_what_was_not_measured_teaches_nothing(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     finished(runs, "a", "1", steps=10, tokens=10 * 16 * 2048, seconds=60.0, peak_vram_bytes=None)
@@ -98,10 +113,6 @@ def test_real_lengths_make_the_batch_that_is_compared() -> None:
 
 
 def test_the_correction_reaches_the_plan(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    import json
-
-    from lorewright.cli import main
-
     monkeypatch.setenv("LOREWRIGHT_RUNS", str(tmp_path / "runs"))
     words = ["plan", str(repo / "configs/qlora_style_transfer.yaml"), "--runs", str(tmp_path / "runs"), "--gpu", "RTX 4090", "--json"]
     main(words)

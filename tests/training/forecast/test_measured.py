@@ -89,6 +89,19 @@ def test_an_evaluation_holds_all_scores_although_the_training_does_not() -> None
     assert found["evaluating"].allocated > found["training"].allocated
 
 
+def test_a_model_that_is_trained_whole() -> None:
+    """In bfloat16: two bytes each for weights and gradients, four for Adam's moments; and all inputs of its matrices are kept."""
+    shape = find_model("Qwen/Qwen3-8B").shape
+    whole = {key: value for key, value in LORA.items() if key != "adapter"}
+    peak = next(peak for peak in peaks(shape, settings_of(whole, shape), Batch(1, 2048)) if peak.phase == "training")
+    sizes = [peak.parts[name] / shape.parameters for name in ("weights", "adapter", "gradients", "optimizer")]
+    assert sizes == pytest.approx([2, 0, 2, 4], rel=0.001)
+    frozen = next(
+        peak for peak in peaks(shape, settings_of(LORA | {"lora_target_linear": False}, shape), Batch(1, 2048)) if peak.phase == "training"
+    )
+    assert peak.parts["activations"] > frozen.parts["activations"]
+
+
 def test_optimizer_state_by_kind() -> None:
     shape = find_model("meta-llama/Llama-3.1-8B").shape
     states = {}

@@ -65,8 +65,8 @@ def test_the_longest_examples_are_taken_first(tmp_path: Path) -> None:
 
 def test_a_step_is_the_median_without_the_first() -> None:
     points = [{"eval_loss": 4.0, "at": 20.0, "memory/max_allocated (GiB)": 8.3}]
-    points += [{"loss": 3.0, "at": at, "memory/max_allocated (GiB)": 9.97} for at in (61.0, 63.0, 65.0, 80.0, 82.0)]
-    assert read_probe(points, {2048: 40}) == Probed(9.97 * GIB, 2.0, {2048: 40})
+    points += [{"loss": 3.0, "at": at, "memory/max_allocated (GiB)": 9.97} for at in (61.0, 63.0, 66.0, 70.0, 75.0)]
+    assert read_probe(points, {2048: 40}) == Probed(9.97 * GIB, 3.5, {2048: 40})
     assert read_probe([{"loss": 1.0, "at": at} for at in (1.0, 2.0, 3.0)], {}).peak is None
     with pytest.raises(LorewrightError, match="2 steps"):
         read_probe(points[:3], {})

@@ -50,6 +50,8 @@ def _attention_kept(shape: Shape, settings: Settings, length: int, padded: bool)
     dropped = (w + 1) * 1.0 if settings.dropout else 0.0  # what dropout gives, and its mask
     if "qkv" in settings.kernels:
         kept = h * (w + dropped)  # the fused function keeps its input once for all three
+    elif not settings.rank:  # a model trained whole keeps every matrix's input, for the gradient of its weight
+        kept = 1.0 * h * w
     else:
         kept = sum(_adapter_input(name, h, settings) for name in ("q_proj", "k_proj", "v_proj"))
     kept += w * (q + 2 * k)  # queries, keys and values, as attention keeps them
@@ -77,7 +79,7 @@ def _mlp(shape: Shape, settings: Settings) -> tuple[float, float]:
         dropped = (w + 1) * 1.0 if settings.dropout else 0.0
         # kept: input (and its dropout), gate, up; passing: the gradient of the product, of the input, and of the dropped input
         return h * (w + dropped) + 2.0 * w * i, w * (i + h * (2.0 if settings.dropout else 1.0))
-    adapted = sum(_adapter_input(name, h if name != MLP[2] else i, settings) for name in MLP)
+    adapted = sum(_adapter_input(name, h if name != MLP[2] else i, settings) for name in MLP) if settings.rank else 1.0 * w * (h + i)
     if settings.glu_kernel:  # keeps gate and up, and writes their gradients in their place; an adapted down_proj adds a float32 copy
         return adapted + 2.0 * w * i, w * i + (4.0 * i if MLP[2] in settings.targets else 0.0)
     return adapted + 3.0 * w * i, 3.0 * w * i  # the activated gate too, and a gradient for each
