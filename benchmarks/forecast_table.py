@@ -18,7 +18,7 @@ Run it with the core environment. MEASURED.json (by default results/forecast_mea
         "devices": 1,                       cards that shared the batch; the tokens are those of all
         "held_out": true}]}                 false: a constant of the forecast was set from it
 
---fit says what the two constants of time would be, set from the rows that are not held out (gpus.REACHED, speed.START).
+--fit says what the two constants of time would be, set from the rows that are not held out (gpus.REACHED, starts.START).
 --check ends with 1 when a row misses what is promised: 10 % of the peak, 15 % of the time.
 """
 
@@ -40,7 +40,8 @@ from lorewright.training.forecast.gpus import Gpu, find_gpu  # noqa: E402
 from lorewright.training.forecast.memory import GIB, Batch, highest, peaks  # noqa: E402
 from lorewright.training.forecast.settings import Settings, settings_of  # noqa: E402
 from lorewright.training.forecast.shape import Shape, shape_of  # noqa: E402
-from lorewright.training.forecast.speed import START, Work, step_seconds, work_of  # noqa: E402
+from lorewright.training.forecast.speed import Work, step_seconds, work_of  # noqa: E402
+from lorewright.training.forecast.starts import START  # noqa: E402
 
 MEASURED = REPO / "benchmarks" / "results" / "forecast_measured.json"
 PEAK, TIME = 0.10, 0.15  # what is promised
@@ -121,8 +122,8 @@ def fit(measured: Mapping[str, Any], gpu: Gpu) -> str:
     chosen = [one for one in measured["configurations"] if not one.get("held_out") and one.get("tokens_per_second")]
     if not chosen:
         return "no row to set a constant from"
-    best = min((worst(chosen, gpu, reached / 200, start / 1e4), reached / 200, start / 1e4)
-               for reached in range(60, 200) for start in range(5, 80))  # fmt: skip
+    best = min((worst(chosen, gpu, reached / 200, start / 1e6), reached / 200, start / 1e6)
+               for reached in range(60, 200) for start in range(5, 120))  # fmt: skip
     return f"{len(chosen)} rows not held out: REACHED {best[1]:.3f}, START {best[2]:.1e} s (the worst of them {best[0]:.1%} off)"
 
 

@@ -12,6 +12,7 @@ from lorewright.training.forecast.memory import GIB, Batch, highest, peaks, trai
 from lorewright.training.forecast.settings import settings_of
 from lorewright.training.forecast.shape import shape_of
 from lorewright.training.forecast.speed import step_seconds, work_of
+from lorewright.training.forecast.starts import starts
 from tests.training.forecast.measured import H200, LIGER, LORA, PLAIN
 
 
@@ -99,7 +100,15 @@ def test_a_model_that_is_trained_whole() -> None:
     frozen = next(
         peak for peak in peaks(shape, settings_of(LORA | {"lora_target_linear": False}, shape), Batch(1, 2048)) if peak.phase == "training"
     )
-    assert peak.parts["activations"] > frozen.parts["activations"]
+    kept = peak.parts["activations"] - frozen.parts["activations"]
+    assert kept == 2048 * 2 * (2 * shape.hidden + shape.intermediate), "what went into q, k and v, into gate and up, and into down"
+
+
+def test_kernels_that_a_layer_starts() -> None:
+    shape = find_model("meta-llama/Llama-3.1-8B").shape
+    assert starts(shape, settings_of(LIGER, shape)) == (73, 80)
+    plain, whole = (sum(starts(shape, settings_of(keys, shape))) for keys in (PLAIN, {**LORA, "adapter": None}))
+    assert whole < 73 + 80 < plain
 
 
 def test_optimizer_state_by_kind() -> None:

@@ -98,7 +98,15 @@ def _moved(shape: Shape, settings: Settings) -> float:
     moved += 2 * 3.0 * w * h * (forwards + 1)  # two residual additions: two reads and a write
     wide = shape.intermediate * (shape.used or 1)
     moved += wide * w * ((forwards * 3 + 6) if settings.glu_kernel or "mlp" in settings.kernels else (forwards * 5 + 9))
-    return moved + _adapter_moved(shape, settings, forwards)
+    return moved + _adapter_moved(shape, settings, forwards) + _dropped_moved(shape, settings, forwards)
+
+
+def _dropped_moved(shape: Shape, settings: Settings, forwards: int) -> float:
+    """Dropout reads its input, writes the result and a mask; Axolotl's fused functions drop once for matrices that share an input."""
+    if not settings.dropout or not settings.rank:
+        return 0.0
+    shared = shape.queries + 2 * shape.hidden if settings.kernels else sum(linear.inner for linear in settings.adapted(shape))
+    return float(shared * (forwards + 1) * (2 * settings.width + 1))
 
 
 def _adapter_moved(shape: Shape, settings: Settings, forwards: int) -> float:

@@ -1,7 +1,7 @@
 """How long a step takes on a card: products at its rate, everything else at its bandwidth, and the processor that starts it all.
 
 Three constants are set from measurements, on one H200 with the shape of Llama-3.1-8B, rank 64, 2048 tokens, gradient checkpointing:
-QLoRA with Liger in micro-batches of 4 (9,650 tokens/s) gives gpus.REACHED, in micro-batches of 1 (6,050 tokens/s) START; STREAM is its
+QLoRA with Liger gives gpus.REACHED in micro-batches of 4 (9,650 tokens/s) and starts.START in micro-batches of 1 (6,050); STREAM is the
 measured copy rate. Two measurements more (plain QLoRA, 8,600; plain LoRA, 8,900) were held out: they are met within 1 %.
 """
 
@@ -14,12 +14,9 @@ from lorewright.training.forecast.layer import layer_of
 from lorewright.training.forecast.memory import NF4, Batch, trained
 from lorewright.training.forecast.settings import Settings
 from lorewright.training.forecast.shape import Shape
+from lorewright.training.forecast.starts import START, starts
 
 STREAM = 0.89  # of a memory's published bandwidth: an H200 copies 4.28 of 4.8 TB/s
-# Seconds that the processor needs to start the work of one layer in one pass: 338 ms for three passes of 32 layers. Where the card is
-# done sooner it waits; a small batch on a fast card is bound by this.
-START = 3.5e-3
-START_PLAIN = 0.6  # of it without an adapter and without quantised weights, which are further calls for every matrix
 # The attention of a causal row: half of rows × columns; the backward pass makes five products where the forward makes two.
 BACKWARD_ATTENTION = 2.5
 READ = 1e9  # bytes a second at which a model's files are read and put on the card
@@ -89,5 +86,5 @@ def _unpacked(shape: Shape, settings: Settings) -> float:
 
 
 def _started(shape: Shape, settings: Settings) -> float:
-    light = 1.0 if settings.rank and settings.bits < 16 else START_PLAIN if not settings.rank else (1 + START_PLAIN) / 2
-    return START * _passes(settings) * shape.layers * light
+    forward, backward = starts(shape, settings)
+    return START * shape.layers * ((_passes(settings) - 1) * forward + backward)
