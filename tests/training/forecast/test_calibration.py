@@ -122,4 +122,4 @@ def test_the_correction_reaches_the_plan(repo: Path, tmp_path: Path, monkeypatch
     after = json.loads(capsys.readouterr().out)["forecast"]
     assert after["basis"]["trainings"] == 9
     assert after["memory"]["allocated"] / before["memory"]["allocated"] == pytest.approx(1.1**0.9)
-    assert after["time"]["training"] / before["time"]["training"] == pytest.approx(1.5**0.9, rel=0.02)
+    assert after["time"]["training"] / before["time"]["training"] == pytest.approx(1.5**0.9, rel=0.05)

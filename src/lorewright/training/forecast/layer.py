@@ -57,24 +57,30 @@ def _attention_kept(shape: Shape, settings: Settings, length: int, padded: bool)
     kept += w * (q + 2 * k)  # queries, keys and values, as attention keeps them
     if shape.head_norms:
         kept += (q + k) * (w if settings.norm_kernel else 4)
-    if padded and settings.attention == "sdpa":
-        kept += 2 * w * (q - k)  # with a mask sdpa wants keys and values repeated for every head
+    if settings.attention == "eager" or (padded and settings.attention == "sdpa"):
+        kept += 2 * w * (q - k)  # keys and values repeated for every head; sdpa wants it where there is a mask
     kept += w * q + 4 * shape.heads  # attention's result, and the logarithm of its sums
-    if settings.attention == "eager":
-        kept += 2 * w * shape.heads * length  # the whole matrix of weights, before and after dropout
+    kept += _weights(shape, settings, length)
     return kept + (q * dropped if "o" in settings.kernels else _adapter_input("o_proj", q, settings))
 
 
+def _weights(shape: Shape, settings: Settings, length: int) -> float:
+    """The matrix of attention weights that the eager way keeps; but for gpt-oss in float32 too, after its softmax."""
+    each = settings.width + (0 if shape.kind == "gpt_oss" else 4)
+    return float(each * shape.heads * length) if settings.attention == "eager" else 0.0
+
+
 def _eager_passing(shape: Shape, settings: Settings, length: int) -> float:
-    """The gradients of the matrix of weights, before and after the softmax."""
-    return 2.0 * settings.width * shape.heads * length if settings.attention == "eager" else 0.0
+    """The gradients of that matrix: of the weights, before and after their softmax."""
+    return 3.0 * settings.width * shape.heads * length if settings.attention == "eager" else 0.0
 
 
 def _mlp(shape: Shape, settings: Settings) -> tuple[float, float]:
     h, i, w = shape.hidden, shape.intermediate, settings.width
     if shape.experts:
-        # each token's row once for every expert it goes to: input, gate and up, their activation and product, output and weighted output
-        return shape.used * w * (3.0 * h + 4.0 * i), shape.used * w * (1.0 * h + 3.0 * i)
+        # for every expert of a token: gate and up together, what their activation keeps, and the output before it is weighted
+        activated = 4.0 if shape.kind == "gpt_oss" else 1.0
+        return shape.used * w * (h + (2.0 + activated) * i), shape.used * w * (1.0 * h + 3.0 * i)
     if "mlp" in settings.kernels:
         dropped = (w + 1) * 1.0 if settings.dropout else 0.0
         # kept: input (and its dropout), gate, up; passing: the gradient of the product, of the input, and of the dropped input
