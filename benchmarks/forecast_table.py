@@ -122,19 +122,25 @@ def fit(measured: Mapping[str, Any], gpu: Gpu) -> str:
     chosen = [one for one in measured["configurations"] if not one.get("held_out") and one.get("tokens_per_second")]
     if not chosen:
         return "no row to set a constant from"
-    best = min((worst(chosen, gpu, reached / 200, start / 1e6), reached / 200, start / 1e6)
-               for reached in range(60, 200) for start in range(5, 120))  # fmt: skip
-    return f"{len(chosen)} rows not held out: REACHED {best[1]:.3f}, START {best[2]:.1e} s (the worst of them {best[0]:.1%} off)"
+    known = [(*timed(one, gpu), one["tokens_per_second"]) for one in chosen]
+    tried = ((reached / 200, start / 1e6) for reached in range(60, 200) for start in range(5, 120))
+    most, reached, start = min((worst(known, replace(gpu, reached=reached), start), reached, start) for reached, start in tried)
+    return f"{len(chosen)} rows not held out: REACHED {reached:.3f}, START {start:.1e} s (the worst of them {most:.1%} off)"
 
 
-def worst(chosen: Sequence[Mapping[str, Any]], gpu: Gpu, reached: float, start: float) -> float:
-    card, errors = replace(gpu, reached=reached), []
-    for one in chosen:
-        shape, settings, batch = parts(one)
-        work = work_of(shape, settings, batch)
-        seconds = settings.gathered * Work(work.products, work.moved, work.started * start / START).seconds(card)
-        tokens = batch.tokens * settings.gathered * int(one.get("devices") or 1)
-        errors.append(abs(one["tokens_per_second"] * (seconds + step_seconds(shape, settings, card)) / tokens - 1))
+def timed(one: Mapping[str, Any], gpu: Gpu) -> tuple[Work, int, float, float]:
+    """(a micro-batch's work, how many of them make a step, seconds of its optimizer, tokens of a step)."""
+    shape, settings, batch = parts(one)
+    tokens = batch.tokens * settings.gathered * int(one.get("devices") or 1)
+    return work_of(shape, settings, batch), settings.gathered, step_seconds(shape, settings, gpu), tokens
+
+
+def worst(known: Sequence[tuple[Work, int, float, float, float]], gpu: Gpu, start: float) -> float:
+    """How far the time of the worst row is off."""
+    errors = []
+    for work, gathered, step, tokens, rate in known:
+        seconds = gathered * Work(work.products, work.moved, work.started * start / START).seconds(gpu) + step
+        errors.append(abs(rate * seconds / tokens - 1))
     return max(errors)
 
 
