@@ -250,6 +250,13 @@ COLUMNS = ("case", "allocated GiB", "reserved GiB", "reserved in an evaluation",
 HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
+def forecast_row(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A case as forecast_table.py reads it."""
+    keys = ("axolotl", "tokens_per_second", "held_out")
+    peak = {"peak_bytes": round(found["peak_allocated_gib"] * 2**30), "phases": ["training", "loss"]}
+    return {"name": found["case"], "model": found["shape"]} | peak | {key: found[key] for key in keys}
+
+
 def chosen(names: Sequence[str], settings: Sequence[str], *, tiny: bool) -> dict[str, Case]:
     """The cases to run, by name. settings: `key=value` to try, which becomes part of the name; a tiny model has no goals."""
     tried = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in settings)}
@@ -266,6 +273,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, help="the figures as JSON; cases of earlier runs in it are kept")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an Axolotl key, tried in every case named")
     parser.add_argument("--profile", action="store_true", help="print kernels and their times into each case's log (slows it down)")
+    parser.add_argument("--forecast", type=Path, help="all cases of --write once more, as forecast_table.py reads them")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
     if given.list:
@@ -295,6 +303,10 @@ def main() -> int:
             print(line, flush=True)
             if given.write:
                 given.write.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    if given.forecast:
+        told = {"gpu": machine().partition(",")[0], "date": time.strftime("%Y-%m-%d", time.gmtime()), "versions": versions(python)}
+        rows = {"about": "gpu_training.py", "configurations": [forecast_row(found) for found in kept.values()]}
+        given.forecast.write_text(json.dumps(told | rows, indent=1), encoding="utf-8")
     return 1 if bad else 0
 
 

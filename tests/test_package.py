@@ -20,6 +20,7 @@ def test_wheel_works_away_from_the_checkout(repo: Path, tmp_path: Path) -> None:
     for words, shown in (
         (["validate", str(repo / "configs/starter.yaml")], "ok, recipe starter"),
         (["envs", "path", "core"], "/envs/core-"),
+        (["plan", str(repo / "configs/starter.yaml"), "--gpu", "H200"], "training on H200: fits"),
     ):
         done = subprocess.run([sys.executable, "-m", "lorewright.cli", *words], cwd=tmp_path, env=settings, capture_output=True, text=True)
         assert shown in done.stdout, done.stderr

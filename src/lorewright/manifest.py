@@ -188,6 +188,11 @@ class Manifest:
         self.record["steps"].setdefault(name, {}).update(facts)
         self._write()
 
+    def note(self, **facts: Any) -> None:
+        """Facts of the whole run."""
+        self.record |= facts
+        self._write()
+
     def end(self, status: str, **facts: Any) -> None:
         self.record |= {"status": status, "ended": _utc(time.time())} | facts
         self._write()

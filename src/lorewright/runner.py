@@ -19,6 +19,7 @@ from lorewright.rag.prune import prune
 from lorewright.serving import turns
 from lorewright.serving.gpu import stop_and_release
 from lorewright.stages import Launch, Run, launch_service, make_artifact
+from lorewright.stages.foretold import foretold
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,8 @@ class _Runner:
         self.run.work, self.run.inputs = partial, self.inputs[step.name]
         begun = time.monotonic()
         self.manifest.step(step.name, action="running", fingerprint=fingerprint)
+        if step.name == "train":
+            self.manifest.note(forecast=foretold(self.run))
         facts = make_artifact(step, self.run)
         seconds = round(time.monotonic() - begun, 2)
         record = self._record(step, fingerprint, partial, facts, seconds)

@@ -19,7 +19,7 @@ NOT_OURS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, 
 # verb -> (module of this package, what it does)
 VERBS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "check recipes; every problem in one line with file and line"),
-    "plan": ("plan", "show the steps a recipe means, without doing anything"),
+    "plan": ("plan", "show the steps a recipe means; with --gpu whether training fits that card and how long it takes"),
     "run": ("run", "carry out a recipe; what is unchanged is skipped"),
     "status": ("status", "what has been made, what runs, how the last run went"),
     "extract": ("extract", "one stage: the text of manuscripts of any kind"),

@@ -4,25 +4,81 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 from lorewright.cli.arguments import add_recipe, recipe_of
-from lorewright.plan import make_plan
+from lorewright.envs import accelerator
+from lorewright.errors import LorewrightError
+from lorewright.plan import Paths, Plan, make_plan
+from lorewright.recipe import Recipe
+from lorewright.serving.gpu import cards
+from lorewright.training.forecast.asked import Answer, of_recipe
+from lorewright.training.forecast.gpus import Gpu, find_gpu
+from lorewright.training.forecast.said import as_json, lines
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
     verb.add_argument("--json", action="store_true", help="the whole plan as JSON")
+    verb.add_argument(
+        "--gpu", metavar="NAME", default="", help="will it fit, and how long will it take? RTX 5090, 2xH100, or `this` for this machine's"
+    )
+    verb.add_argument("--probe", action="store_true", help="measure it on this machine's GPU in a few real steps instead of computing it")
 
 
 def main(given: argparse.Namespace) -> int:
-    plan = make_plan(recipe_of(given))
-    if given.json:
-        print(json.dumps(asdict(plan), indent=1, default=str))
+    recipe = recipe_of(given)
+    plan = make_plan(recipe)
+    if not given.gpu and not given.probe:
+        print(json.dumps(asdict(plan), indent=1, default=str) if given.json else "\n".join(_steps(plan)))
         return 0
-    print(f"recipe {plan.recipe}")
+    paths = Paths(given.runs.absolute(), recipe.name)
+    answer = _probed(recipe, paths, given.gpu) if given.probe else _computed(recipe, paths, given.gpu)
+    values: dict[str, Any] = asdict(plan) | {"forecast": as_json(answer)}
+    print(json.dumps(values, indent=1, default=str) if given.json else "\n".join([f"recipe {plan.recipe}", *lines(answer)]))
+    return 0
+
+
+def _steps(plan: Plan) -> list[str]:
+    rows = [f"recipe {plan.recipe}"]
     for step in plan.steps:
         needs = f"needs {', '.join(step.needs)}" if step.needs else "needs nothing"
         leaves = ", ".join(step.outputs) if step.outputs else f"port {step.part['port']}"
-        print(f"  {step.name:<8} {step.kind:<8} {step.environment:<6} {needs:<22} -> {leaves}")
-    return 0
+        rows.append(f"  {step.name:<8} {step.kind:<8} {step.environment:<6} {needs:<22} -> {leaves}")
+    return rows
+
+
+def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
+    """gpu: a name of the table, with the number of cards before it (2xH100), or `this`."""
+    if gpu == "this":
+        return of_recipe(recipe, paths, _here())
+    number, sign, name = gpu.replace("×", "x").partition("x")
+    many = bool(sign) and number.strip().isdigit() and int(number) > 0
+    return of_recipe(recipe, paths, find_gpu(name if many else gpu), int(number) if many else 1)
+
+
+def _probed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
+    from lorewright.progress import Console
+    from lorewright.stages import Run
+    from lorewright.stages.probe import probe
+    from lorewright.training.forecast.replaced import correction_by
+
+    if gpu not in ("", "this"):
+        raise LorewrightError("--probe measures the GPU of this machine", remedy="leave --gpu out, or leave --probe out to compute it")
+    if accelerator() != "cuda":
+        why = "a probe measures a GPU's memory and speed, and no NVIDIA driver answers on this machine"
+        raise LorewrightError(why, remedy="name a GPU to compute it: --gpu 'RTX 5090'; on a processor try run --smoke")
+    here = _here()
+    computed = of_recipe(recipe, paths, here)
+    measured = probe(Run(recipe, make_plan(recipe), paths, Console()))
+    return of_recipe(recipe, paths, here, measured=correction_by(measured, computed.now))
+
+
+def _here() -> Gpu:
+    """This machine's first card, with the memory that it says it has."""
+    known = cards()
+    if not known:
+        raise LorewrightError("no NVIDIA GPU answers on this machine", remedy="name one: --gpu 'RTX 5090'")
+    gpu = find_gpu(known[0].name)
+    return replace(gpu, memory=known[0].total * 2**20) if known[0].total else gpu

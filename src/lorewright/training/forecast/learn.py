@@ -1,0 +1,72 @@
+"""Learns from the trainings that lie in the runs folder: what each of them would have been foretold, beside what it measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lorewright.errors import LorewrightError
+from lorewright.manifest import read_json
+from lorewright.training.forecast.calibration import Lesson, keep, lessons, measured
+from lorewright.training.forecast.found import find_model
+from lorewright.training.forecast.gpus import Gpu, find_gpu
+from lorewright.training.forecast.lengths import fullest, limited
+from lorewright.training.forecast.memory import Batch, highest, peaks
+from lorewright.training.forecast.settings import settings_of
+from lorewright.training.forecast.speed import step_seconds, work_of
+
+
+def learn(runs: Path) -> None:
+    """Keeps what finished trainings in this folder measured and what was not known yet. A training that cannot be read teaches nothing."""
+    known = {one.key for one in lessons()}
+    keep([lesson for folder in sorted(runs.glob("*/train/*")) if folder.name not in known for lesson in _lesson(folder)])
+
+
+def _lesson(folder: Path) -> Iterator[Lesson]:
+    found = measured(folder)
+    if not found or folder.suffix or not found.get("device") or not (folder / "axolotl.yaml").is_file():
+        return
+    try:
+        config = yaml.safe_load((folder / "axolotl.yaml").read_text(encoding="utf-8"))
+        gpu = find_gpu(str(found["device"]))
+        ledger = read_json(folder.parents[1] / "latest" / "ledger" / "ledger.json")
+        memory, time = compare(config, gpu, found, ledger)
+    except (LorewrightError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return
+    if memory or time:
+        yield Lesson(folder.name, gpu.name, folder.parents[1].name, memory, time)
+
+
+def compare(
+    config: Mapping[str, Any], gpu: Gpu, found: Mapping[str, Any], ledger: Mapping[str, Any] | None
+) -> tuple[float | None, float | None]:
+    """(memory, time) as measured over as foretold, None for what was not measured.
+
+    config: axolotl.yaml as it was used. found: training.json. ledger: of the set it was trained on; without it a batch is taken to be full.
+    """
+    model = find_model(f"{config['base_model']}@{config['revision_of_model']}" if config.get("revision_of_model") else config["base_model"])
+    settings = settings_of(config, model.shape)
+    lengths = {side: _lengths(ledger, side) for side in ("training", "validation")}
+    batch = fullest(limited(lengths["training"], settings.length), settings.micro, settings.length, packed=settings.packed)
+    held_out = limited(lengths["validation"], settings.length)
+    evaluated = fullest(held_out, settings.evaluated, settings.length) if settings.evaluated and held_out else None
+    memory, time = None, None
+    phases = [peak for peak in peaks(model.shape, settings, batch, evaluated) if peak.phase != "loading"]
+    if found.get("peak_vram_bytes"):
+        peak = highest(phases)  # nvidia-smi sees the driver's part and PyTorch's spare blocks too
+        foretold = peak.needed + peak.paged if found.get("peak_vram_by") == "nvidia-smi" else peak.allocated
+        memory = float(found["peak_vram_bytes"]) / foretold
+    if found.get("steps") and found.get("tokens") and found.get("seconds"):
+        devices = int(found.get("gpus") or 1)
+        tokens = float(found["tokens"]) / found["steps"] / settings.gathered / devices
+        mean = Batch(settings.micro, round(tokens / settings.micro))
+        step = settings.gathered * work_of(model.shape, settings, mean).seconds(gpu) + step_seconds(model.shape, settings, gpu)
+        time = float(found["seconds"]) / (step * found["steps"])
+    return memory, time
+
+
+def _lengths(ledger: Mapping[str, Any] | None, side: str) -> dict[int, int]:
+    return {int(length): count for length, count in ledger[side]["lengths"].items()} if ledger else {}
