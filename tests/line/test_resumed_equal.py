@@ -132,6 +132,7 @@ def test_packed_samples_keep_their_order(tmp_path: Path) -> None:
     assert trained(tmp_path / "again") == trained(tmp_path / "whole")
 
 
+@pytest.mark.long
 @pytest.mark.req("F4")
 def test_from_a_full_disk_over_an_interruption_to_the_end(tmp_path: Path) -> None:
     """Two checkpoints of 10.5 MiB fit, the third does not."""

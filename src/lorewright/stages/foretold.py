@@ -7,7 +7,7 @@ from typing import Any
 
 from lorewright.errors import LorewrightError
 from lorewright.progress import said_seconds
-from lorewright.serving.gpu import cards, visible
+from lorewright.serving.gpu import cards, for_training
 from lorewright.stages.run import Run
 from lorewright.training.forecast.asked import of_recipe
 from lorewright.training.forecast.gpus import find_gpu
@@ -16,7 +16,7 @@ from lorewright.training.forecast.memory import GIB
 
 def foretold(run: Run) -> dict[str, Any]:
     """peak_vram_bytes is in PyTorch's count, needed_vram_bytes what the card must have. Empty where the card or the model is unknown."""
-    wanted = visible(run.accelerator)
+    wanted = for_training(run.accelerator, run.recipe.train.devices)
     here = [card for card in cards() if card.uuid in wanted] if wanted else []
     if not here:
         return {}

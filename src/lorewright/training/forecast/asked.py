@@ -17,6 +17,7 @@ from lorewright.training.forecast.learn import learn
 from lorewright.training.forecast.lengths import lengths_of
 from lorewright.training.forecast.predict import Forecast, predict
 from lorewright.training.render import axolotl_config
+from lorewright.training.several import for_each
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def of_recipe(recipe: Recipe, paths: Paths, gpu: Gpu, devices: int = 1, measured
     def again(keys: Mapping[str, Any]) -> Forecast:
         name, revision = str(keys["base_model"]), keys.get("revision_of_model")
         model = find_model(f"{name}@{revision}" if revision else name)
-        return replace(predict(keys, model, gpu, lengths, devices=devices, correction=known), probed=measured is not None)
+        each = for_each(keys, devices) if recipe.train.keep_batch else keys
+        found = predict(each, model, gpu, lengths, devices=devices, correction=known)
+        return replace(found, config=keys, probed=measured is not None)
 
     now = again(config)
     free = free_changes(now, again) if now.verdict != "fits" else []
