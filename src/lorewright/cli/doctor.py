@@ -10,7 +10,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from lorewright import envs
+from lorewright import envs, extras
 from lorewright.cli.arguments import add_runs
 from lorewright.services import left_said, leftover, port_holder
 
@@ -69,8 +69,9 @@ def _token() -> tuple[bool, str, str]:
 
 def _environments() -> list[tuple[bool, str, str]]:
     told = {"core": "", "train": "./lorewright envs build train", "serve": "./lorewright envs build serve"}
+    beside = {"train": "".join(f"; with {extra.name} {extra.version}" for extra in extras.added().values())}
     return [
-        (True, name, "ready" if envs.locate(name).ready else f"not built yet; built when needed, or now: {how}")
+        (True, name, f"ready{beside.get(name, '')}" if envs.locate(name).ready else f"not built yet; built when needed, or now: {how}")
         for name, how in told.items()
     ]
 

@@ -159,7 +159,12 @@ class Rung:
 
 @dataclass(frozen=True)
 class Train:
+    """devices: how many cards, or "all". keep_batch: whether several cards share the examples of a step."""
+
     on_out_of_memory: tuple[Rung, ...]
+    launcher: str = "accelerate"
+    devices: int | str = "all"
+    keep_batch: bool = True
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,18 @@ from lorewright.models.hub import commit
 from lorewright.plan import Step
 from lorewright.recipe import is_folder
 from lorewright.serving import turns
-from lorewright.serving.gpu import visible
 from lorewright.stages.axolotl_yaml import recipe_config, write_config
+from lorewright.stages.launched import free_port, launched
 from lorewright.stages.run import Facts, Run
 from lorewright.training import ladder_record, out_of_memory
 from lorewright.training.chart import draw_loss
 from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
 from lorewright.training.ladder import Situation, Taken, applied, next_step
+from lorewright.training.launch import Launcher
 from lorewright.training.progress import Progress, curve, summary
 from lorewright.training.resume import drop_broken_checkpoints
+from lorewright.training.several import fitted, for_each
+from lorewright.training.zero_checkpoint import check_shares
 
 POINTS = "points.jsonl"
 
@@ -34,21 +37,22 @@ def train(step: Step, run: Run) -> Facts:
 
     Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
     """
-    asked = recipe_config(run, step.name)
+    launch, wanted = launched(run)
+    asked = _shared(run, recipe_config(run, step.name), launch.processes)
     taken, clear = _remembered(run, asked)
-    wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
-    with turns.cards(wanted, asker, run) as held:
+    with turns.cards(wanted, turns.Asker(f"training of {run.recipe.name}"), run) as held:
         while True:
             if clear:
                 _clear(run.work)
                 ladder_record.write(run.work, asked, taken, clear=False)
             begun = drop_broken_checkpoints(run.work / "adapter")
             if begun:
+                check_shares(run.work / "adapter" / f"checkpoint-{begun}", launch.processes)
                 run.console.line(f"train     goes on from step {begun}")
             progress = Progress(points=_earlier_points(run.work / POINTS))
             kills = out_of_memory.kernel_kills()
             try:
-                _attempt(run, applied(asked, taken), progress, begun, held)
+                _attempt(run, applied(asked, taken), launch, progress, begun, held)
                 break
             except process.ToolError as problem:
                 if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
@@ -70,12 +74,24 @@ def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], 
     return taken, clear
 
 
-def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done: int, held: Sequence[int]) -> None:
-    """One run of Axolotl. step_done: from which it goes on. held: the locks of the cards, which it inherits.
+def _shared(run: Run, config: dict[str, Any], cards: int) -> dict[str, Any]:
+    """The configuration with a batch that the cards can share evenly, where they share it."""
+    if not run.recipe.train.keep_batch:
+        return config
+    fit, said = fitted(config, cards)
+    if said:
+        run.console.line(f"train     {said}")
+    return fit
+
+
+def _attempt(run: Run, config: Mapping[str, Any], launch: Launcher, progress: Progress, step_done: int, held: Sequence[int]) -> None:
+    """One run of Axolotl. config: of the whole step. step_done: from which it goes on. held: the locks of the cards, which it inherits.
 
     Raises process.ToolError, and LorewrightError when the loss is lost.
     """
-    write_config(run, "train", config)
+    command = launch.command(envs.ensure("train").path / "bin", free_port())
+    written = for_each(config, launch.processes) if run.recipe.train.keep_batch else config
+    write_config(run, "train", written, launch.by_hand())
     watch, begun = _watch(config, progress.points, step_done), time.monotonic()
     with run.console.bar("train") as bar, open(run.work / POINTS, "a", encoding="utf-8") as points:
 
@@ -88,12 +104,10 @@ def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, step_done:
                 _look(watch.judge(point | {"step": progress.step}, done), run, config)
             bar(progress.step, progress.total or None, progress.note())
 
-        # accelerate holds a trainer without this variable to one thread
-        threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+        variables = launch.variables(len(os.sched_getaffinity(0)))
         try:
             process.run(
-                [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
-                environment=threads | run.tool_environment("train", model=str(config["base_model"])),
+                command, environment=run.tool_environment("train", variables, model=str(config["base_model"])),
                 log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
             )  # fmt: skip
         except LostError as lost:
