@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorewright.training.launch import Launcher
-from lorewright.training.several import fitted, for_each, whole_step
+from lorewright.training.several import fitted, for_each, step_said, whole_step
 
 QLORA = {"micro_batch_size": 4, "gradient_accumulation_steps": 4, "lora_r": 64}
 
@@ -58,6 +58,21 @@ def test_sharing_keeps_the_batch_wherever_it_can(micro: int, gathered: int, card
     step = each_micro * each_gathered * cards
     assert step == micro * gathered or (said and micro * gathered % cards)
     assert fitted(shared, cards) == (shared, ""), "once fitted, it fits"
+
+
+@pytest.mark.parametrize(
+    ("cards", "keep", "said"),
+    [
+        ("all", True, "a step has 16 (4 x 4) examples, on one card or shared by several"),
+        (1, True, "a step has 16 (4 x 4) examples, on one card or shared by several"),
+        (2, True, "a step has 16 (4 x 4) examples, shared by 2 cards"),
+        (3, True, "a step has 12 examples instead of 16, which 3 cards cannot share evenly"),
+        ("all", False, "each card takes 16 (4 x 4) examples a step"),
+        (2, False, "each card takes 16 (4 x 4) examples a step, 32 together"),
+    ],
+)
+def test_the_plan_says_what_a_step_has(cards: int | str, keep: bool, said: str) -> None:
+    assert step_said(QLORA, cards, keep=keep) == said
 
 
 BIN = Path("/env/bin")

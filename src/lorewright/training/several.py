@@ -45,6 +45,16 @@ def for_each(config: Mapping[str, Any], cards: int) -> Keys:
     return _batch(whole, micro, gathered // cards)
 
 
+def step_said(config: Mapping[str, Any], cards: int | str, *, keep: bool) -> str:
+    """How many examples a step has, in words. cards: their number, or "all". keep: whether they share them."""
+    micro, gathered = whole_step(config)
+    examples, several = f"{micro * gathered} ({micro} x {gathered})", isinstance(cards, int) and cards > 1
+    if not keep:
+        return f"each card takes {examples} examples a step" + (f", {int(cards) * micro * gathered} together" if several else "")
+    uneven = fitted(config, int(cards))[1] if several and micro * gathered % int(cards) else ""
+    return uneven or f"a step has {examples} examples, {f'shared by {cards} cards' if several else 'on one card or shared by several'}"
+
+
 def _batch(config: Mapping[str, Any], micro: int, gathered: int) -> Keys:
     kept = {key: value for key, value in config.items() if key != "batch_size"}  # Axolotl takes one of the two
     return kept | {"micro_batch_size": micro, "gradient_accumulation_steps": gathered}

@@ -1,0 +1,69 @@
+"""Real Axolotl in two processes that share each step's examples (torchrun, gloo, no card): the same training as in one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorewright import envs, process
+from lorewright.manifest import write_whole
+from lorewright.recipe import load
+from lorewright.training.launch import FILE, Launcher
+from lorewright.training.progress import Progress
+from lorewright.training.render import axolotl_config, to_yaml
+from lorewright.training.several import for_each
+from tests.conftest import REPO
+
+pytestmark = pytest.mark.real
+STEPS, SAVED = 6, 3
+PLUGIN = REPO / "benchmarks" / "on_processor.py"
+
+
+def configuration(recipe: Path) -> dict[str, Any]:
+    config, _ = axolotl_config(load(recipe), training="rows.jsonl", validation=None, accelerator="cpu")
+    return config | {"plugins": ["on_processor.OnProcessor"]}
+
+
+def train(folder: Path, config: dict[str, Any], processes: int) -> dict[int, float]:
+    """The loss of each step that this run made."""
+    env = envs.ensure("train")
+    launcher = Launcher("torchrun" if processes > 1 else "accelerate", processes)
+    write_whole(folder / FILE, to_yaml(for_each(config, processes), ""))
+    progress, losses = Progress(), {}
+
+    def on_line(line: str) -> None:
+        point = progress.read(line)
+        if point and "loss" in point:
+            losses[progress.step] = point["loss"]
+
+    variables = launcher.variables(2) | {"HF_HUB_OFFLINE": "1"} | ({"ACCELERATE_USE_CPU": "true"} if processes > 1 else {})
+    command = launcher.command(env.path / "bin", 0)
+    process.run(command, environment=process.tool_environment(env, variables), log=folder / "log", folder=folder, on_line=on_line)
+    assert progress.total == STEPS
+    return losses
+
+
+@pytest.mark.req("F1", "F4")
+def test_two_processes_train_what_one_does_and_one_goes_on_from_their_checkpoint(make_recipe, tiny_model: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    axolotl = {
+        "adapter": "lora", "lora_r": 8, "lora_target_linear": True, "sequence_len": 256, "micro_batch_size": 2, "max_steps": STEPS,
+        "gradient_accumulation_steps": 4, "learning_rate": 0.01, "logging_steps": 1, "save_steps": SAVED, "num_epochs": 2, "seed": 42,
+    }  # fmt: skip
+    config = configuration(make_recipe(axolotl=axolotl, base_model=str(tiny_model)))
+    bell = [f"The bell rang {number} times, and {'nobody' if number % 3 else 'the deputy'} answered. " * 4 for number in range(64)]
+    rows = [{"messages": [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": text}]} for text in bell]
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(PLUGIN, tmp_path / name)
+        (tmp_path / name / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    one, two = train(tmp_path / "one", config, 1), train(tmp_path / "two", config, 2)
+    assert list(one) == list(two) == list(range(1, STEPS + 1))
+    assert two == pytest.approx(one, rel=2e-3), "the log rounds to four digits"
+    assert one[STEPS] < one[1] * 0.99, "something is learnt, so that equal losses mean equal steps"
+    adapter = tmp_path / "two" / "adapter"
+    shutil.rmtree(adapter / f"checkpoint-{STEPS}")
+    assert train(tmp_path / "two", config, 1) == pytest.approx({step: loss for step, loss in one.items() if step > SAVED}, rel=2e-3)
