@@ -34,10 +34,10 @@ def trained(make_recipe, run_of, fake_tools: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", f"{smi.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    def train(axolotl: dict[str, Any] = BATCH, accelerator: str = "cuda", **part: Any) -> Run:
+    def train(axolotl: dict[str, Any] = BATCH, accelerator: str = "cuda", also: str = "train", **part: Any) -> Run:
         run: Run = run_of(make_recipe(axolotl=axolotl, train=part))
         run.accelerator = accelerator
-        execute(run, Choice(only=("prepare", "train")))
+        execute(run, Choice(only=("prepare", "train", also)))
         return run
 
     return train
@@ -122,9 +122,11 @@ def test_what_is_not_there_is_named_with_the_command_that_adds_it(trained, fake_
 
 def test_deepspeeds_settings_stand_beside_the_configuration_and_go_on_with_as_many_cards(trained) -> None:  # type: ignore[no-untyped-def]
     have("deepspeed")
-    run = trained(BATCH | {"deepspeed": ZERO2})
+    run = trained(BATCH | {"deepspeed": ZERO2}, also="merge")
+    assert "deepspeed" not in yaml.safe_load((run.done["merge"] / "axolotl.yaml").read_text())
     assert told(run)["deepspeed"] == "deepspeed.json"
     assert read_json(run.done["train"] / "deepspeed.json") == ZERO2
+    assert "deepspeed" not in yaml.safe_load((run.done["ledger"] / "axolotl.yaml").read_text()), "reading a set needs no cards"
     partial = run.done["train"].with_suffix(".partial")
     run.done["train"].rename(partial)
     shares = partial / "adapter" / "checkpoint-4" / "global_step4"
