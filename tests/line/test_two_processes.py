@@ -50,8 +50,9 @@ def train(folder: Path, config: dict[str, Any], processes: int) -> dict[int, flo
 @pytest.mark.req("F1", "F4")
 def test_two_processes_train_what_one_does_and_one_goes_on_from_their_checkpoint(make_recipe, tiny_model: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     axolotl = {
-        "adapter": "lora", "lora_r": 8, "lora_target_linear": True, "sequence_len": 256, "micro_batch_size": 2, "max_steps": STEPS,
-        "gradient_accumulation_steps": 4, "learning_rate": 0.01, "logging_steps": 1, "save_steps": SAVED, "num_epochs": 2, "seed": 42,
+        "adapter": "lora", "lora_r": 8, "lora_alpha": 16, "lora_target_linear": True, "sequence_len": 256, "micro_batch_size": 2,
+        "gradient_accumulation_steps": 4, "max_steps": STEPS, "learning_rate": 0.01, "lr_scheduler": "cosine", "warmup_steps": 1,
+        "optimizer": "adamw_torch", "logging_steps": 1, "save_steps": SAVED, "num_epochs": 2, "seed": 42,
     }  # fmt: skip
     config = configuration(make_recipe(axolotl=axolotl, base_model=str(tiny_model)))
     bell = [f"The bell rang {number} times, and {'nobody' if number % 3 else 'the deputy'} answered. " * 4 for number in range(64)]
