@@ -56,8 +56,9 @@ class Environment:
         return str(self.path / "bin" / "python")
 
     def command_path(self) -> str:
-        """PATH with this environment's commands first (Axolotl starts `accelerate` from PATH)."""
-        return f"{self.path / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        """PATH with this environment's commands first (Axolotl starts `accelerate` from PATH), and those of what stands beside it."""
+        folders = [self.path / "bin", *sorted(self.path.glob("extras/*/bin"))]
+        return os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])
 
 
 def cache_root() -> Path:

@@ -99,7 +99,11 @@ def test_a_fitting_wheel_is_taken_and_nothing_else_changes(index: Path, capsys: 
     assert envs.locate("train") == before, "the environment's key stays"
     assert seen("import flash_attn; print(flash_attn.FROM)") == "the wheel"
     assert seen("from importlib.metadata import version; print(version('flash-attn'))").startswith("2.8.3")
-    assert extras.add("flash-attn") == extras.added()["flash-attn"]
+    (site(before) / "lorewright-extras.pth").unlink()
+    assert extras.add("flash-attn") == extras.added()["flash-attn"], "nothing is done twice"
+    assert seen("import flash_attn; print(flash_attn.FROM)") == "the wheel", "but what was cut off is finished"
+    (before.path / "extras" / "flash-attn" / "bin").mkdir()
+    assert before.command_path().split(os.pathsep)[1] == str(before.path / "extras" / "flash-attn" / "bin")
     main(["envs"])
     assert "          + flash-attn 2.8.3, the wheel" in capsys.readouterr().out
     assert main(["envs", "remove", "flash-attn"]) == 0

@@ -57,6 +57,7 @@ def add(name: str) -> Extra:
     with envs.locked(env):
         found = added(env).get(name)
         if found and found.version == pinned(name):
+            _show(env)  # an earlier try may have been ended just before it
             return found
         install, module, missing = NAMES[name]
         beside = _home(env) / f".{name}.building"
