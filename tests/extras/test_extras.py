@@ -19,7 +19,6 @@ from lorewright.extras import build_room, cuda
 from lorewright.extras.flash_attn import Fits
 from tests.extras.packages import source, wheel
 
-pytestmark = pytest.mark.req("F1")
 PYTHON = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 MACHINE = platform.machine()
 

@@ -62,7 +62,7 @@ def have(*names: str) -> None:
         (place / "added.json").write_text(json.dumps({"name": name, "version": "1", "how": "here"}))
 
 
-@pytest.mark.req("F1")
+@pytest.mark.req("F4")
 def test_both_cards_share_the_batch_and_the_result_is_the_same_stage(trained, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
     run = trained()
     assert (told(run)["micro_batch_size"], told(run)["gradient_accumulation_steps"]) == (2, 2)
@@ -75,7 +75,7 @@ def test_both_cards_share_the_batch_and_the_result_is_the_same_stage(trained, fa
     assert one.done["train"] == run.done["train"], "one card makes the same adapter: nothing is trained again"
 
 
-@pytest.mark.req("F1")
+@pytest.mark.req("F4")
 def test_one_of_two_cards_leaves_the_other_alone(trained, fake_tools: Path) -> None:  # type: ignore[no-untyped-def]
     run = trained(devices=1)
     assert training(fake_tools)["argv"] == ["train", "axolotl.yaml"]

@@ -19,7 +19,7 @@ def each(config: dict[str, Any], cards: int) -> tuple[int, int]:
     return whole_step(for_each(config, cards))
 
 
-@pytest.mark.req("F1")
+@pytest.mark.req("F4")
 def test_several_cards_share_the_examples_of_a_step() -> None:
     assert each(QLORA, 1) == (4, 4)
     assert each(QLORA, 2) == (4, 2)
@@ -78,7 +78,7 @@ def test_the_plan_says_what_a_step_has(cards: int | str, keep: bool, said: str) 
 BIN = Path("/env/bin")
 
 
-@pytest.mark.req("F1")
+@pytest.mark.req("F4")
 @pytest.mark.parametrize(
     ("name", "processes", "command"),
     [
