@@ -51,7 +51,7 @@ print(2 * 8192**3 / best / 1e12)
 """
 WARM = 8  # steps before the clock starts
 PLACES = ("base_model", "datasets", "output_dir", "dataset_prepared_path")  # they name folders of this machine
-METRICS = re.compile(r"\{'loss':[^{}]*\}")
+METRICS = re.compile(r"\{'(?:eval_)?loss':[^{}]*\}")
 
 
 class Card:
@@ -108,8 +108,10 @@ def config_of(name: str, case: Case, recipe: Recipe, folder: Path, *, tiny: bool
     examples = str(folder / f"examples-{config['sequence_len']}.jsonl")
     places = {"base_model": folder / "model", "output_dir": folder / "out" / name, "dataset_prepared_path": folder / "prepared" / name}
     length = {"max_steps": 5 if tiny else WARM + case.steps, "num_epochs": 1, "warmup_steps": 2}
-    data = {"datasets": [{"path": examples, "ds_type": "json", "type": None}]}
-    return config | {key: str(place) for key, place in places.items()} | length | data | {"logging_steps": 1, "save_strategy": "no"}
+    rows = {"path": examples, "ds_type": "json", "type": None}
+    data = {"datasets": [rows], "test_datasets": [rows | {"split": "train[:8]"}]}
+    once = {"eval_batch_size": config.get("eval_batch_size") or config["micro_batch_size"], "eval_steps": length["max_steps"]}
+    return config | {key: str(place) for key, place in places.items()} | length | data | once | {"logging_steps": 1, "save_strategy": "no"}
 
 
 def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, look: bool) -> dict[str, Any]:
@@ -130,12 +132,19 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     with Card() as card:
         logged = train(python, file, folder / f"{name}.log")
     warm = 2 if tiny else WARM
-    if len(logged) != config["max_steps"]:
+    evaluated = [point for _, point in logged if "eval_loss" in point]
+    logged = [(at, point) for at, point in logged if "loss" in point]
+    if len(logged) != config["max_steps"] or not evaluated:
         raise ValueError(f"{name}: {len(logged)} of {config['max_steps']} steps logged; see {folder / name}.log")
     shutil.rmtree(folder / "out" / name, ignore_errors=True)
     keys = {key: value for key, value in config.items() if key not in PLACES}
     told = {"case": name, "model": model, "shape": shape, "axolotl": keys, "versions": versions(python)}
-    return told | {key: value for key, value in asdict(case).items() if key != "model"} | figures(config, shape, logged, warm, card)
+    return (
+        told
+        | {key: value for key, value in asdict(case).items() if key != "model"}
+        | figures(config, shape, logged, warm, card)
+        | {"peak_evaluating_gib": float(evaluated[-1].get("memory/device_reserved (GiB)", 0))}
+    )
 
 
 def train(python: Path, file: Path, log: Path, cards: int = 1) -> list[tuple[float, dict[str, Any]]]:
@@ -222,11 +231,13 @@ def machine() -> str:
 
 def row(found: Mapping[str, Any]) -> str:
     """One line of the table; a figure that is missed says so."""
-    peak, rate, card = found["peak_reserved_gib"], found["tokens_per_second"], found["peak_card_gib"]
+    rate, card = found["tokens_per_second"], found["peak_card_gib"]
+    peak, held_out = found["peak_reserved_gib"], found["peak_evaluating_gib"]
     cells = [
         found["case"],
         f"{found['peak_allocated_gib']:.2f}",
-        f"{peak:.2f}{_goal('≤', found['most_gib'], peak <= (found['most_gib'] or peak))}",
+        f"{peak:.2f}{_goal('≤', found['most_gib'], max(peak, held_out) <= (found['most_gib'] or max(peak, held_out)))}",
+        f"{held_out:.2f}",
         "" if card is None else f"{card:.2f}",
         f"{rate:,.0f}{_goal('≥', found['least_rate'], rate >= (found['least_rate'] or 0))}",
         f"{found['model_tflops']:g}" + (f" ({found['model_tflops'] / found['product_tflops']:.0%})" if found["product_tflops"] else ""),
@@ -239,7 +250,8 @@ def _goal(sign: str, goal: float | None, reached: bool) -> str:
     return f" ({sign} {goal:,g}{'' if reached else ': MISSED'})" if goal else ""
 
 
-HEAD = "| case | allocated GiB | reserved GiB | on the card GiB | tokens/s | model TFLOP/s | W |\n|---|---|---|---|---|---|---|"
+COLUMNS = ("case", "allocated GiB", "reserved GiB", "reserved in an evaluation", "on the card GiB", "tokens/s", "model TFLOP/s", "W")
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
 def chosen(names: Sequence[str], settings: Sequence[str], *, tiny: bool) -> dict[str, Case]:
