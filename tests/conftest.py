@@ -22,6 +22,7 @@ from lorewright.progress import Console
 from lorewright.recipe import load
 from lorewright.stages import Run
 from tests.warm import Warm
+from tests.weights import write_model
 
 # A shell starts what runs in its background with Ctrl-C switched off, and every process of a test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -66,11 +67,7 @@ def make_recipe(tmp_path: Path) -> MakeRecipe:
 
 def fake_model(folder: Path) -> Path:
     """A folder that stands for a base model where no tool looks inside it."""
-    model = folder / "base"
-    model.mkdir(exist_ok=True)
-    for name in ("config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors"):
-        (model / name).write_text("{}")
-    return model
+    return write_model(folder / "base")
 
 
 @pytest.fixture
@@ -102,6 +99,28 @@ def run_of(tmp_path: Path) -> Callable[..., Run]:
         return Run(recipe, make_plan(recipe), Paths(tmp_path / "runs", recipe.name), Console())
 
     return make
+
+
+SMI = """#!/bin/sh
+here=$(dirname "$0")
+if [ -f "$here/broken" ]; then cat "$here/broken"; exit 9; fi
+case $1 in
+  --query-gpu=*) cat "$here/gpus" ;;
+  --query-compute-apps=gpu_uuid*) cat "$here/tenants" 2>/dev/null ;;
+esac
+"""
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One H200 whose nvidia-smi is a stand-in; its folder's files `gpus`, `tenants` and `broken` are what it says."""
+    folder = tmp_path / "smi"
+    folder.mkdir()
+    _executable(folder / "nvidia-smi", SMI)
+    (folder / "gpus").write_text("0, GPU-aaaa, NVIDIA H200, 143771, 143161, 580.159.04, 9.0\n")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return folder
 
 
 def free_port() -> int:

@@ -118,6 +118,19 @@ def hold_card(card: str, about: Mapping[str, Any], *, alone: bool) -> IO[str] | 
     return lock
 
 
+def card_held(card: str) -> bool:
+    """Whether somebody has the lock of a GPU now."""
+    file = card_folder(card) / "lock"
+    if not file.exists():
+        return False
+    with open(file) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def card_holders(card: str) -> list[dict[str, Any]]:
     """Who has a GPU, or had it: the servers, then the last training. What has ended since is among them."""
     found = [read_json(file) for file in sorted(card_folder(card).glob("*.json"))]

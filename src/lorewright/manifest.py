@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from lorewright import __version__
 from lorewright.errors import LorewrightError
-from lorewright.plan import LORE
+from lorewright.plan import LORE, Step
 from lorewright.sources import source_files
 
 RECORD = "step.json"
@@ -102,6 +102,14 @@ def digest(value: Any) -> str:
     """A short name for any plain value: 16 hex digits of the SHA-256 of its canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def fingerprint(step: Step, environment: str, inputs: Mapping[str, str], needs: Mapping[str, str]) -> str:
+    """What names a step's folder. environment: its key. inputs: content hashes. needs: what the steps it needs have produced."""
+    parts: dict[str, Any] = {
+        "stage": step.name, "version": step.version, "part": step.part, "environment": environment, "inputs": inputs, "needs": needs,
+    }  # fmt: skip
+    return digest(parts)
 
 
 @dataclass

@@ -214,6 +214,12 @@ def start_time(pid: int) -> int | None:
     return int(fields[19]) if fields and fields[0] != "Z" else None
 
 
+def parent(pid: int) -> int:
+    """The process that started it; 0 when it is gone."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
 def members(record: Mapping[str, Any]) -> list[int]:
     """The living processes of the session that a record names. A number given to a stranger since counts as none."""
     pid = int(record["pid"])

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+BAR = 30  # columns of a bar where the words beside it leave them
+
 
 class Bar(Protocol):
     """Takes how much is done, of how much, and a few words beside it."""
@@ -42,17 +44,20 @@ class Console:
     def _rich_bar(self, name: str) -> Iterator[Bar]:
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
+        drawn, console = BarColumn(bar_width=BAR), RichConsole(stderr=True)
         columns: list[Any] = [
-            TextColumn("{task.description:<9}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
+            TextColumn("{task.description:<9}", table_column=Column(min_width=9, no_wrap=True)),
+            drawn,
+            TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
         ]
-        with Progress(*columns, console=RichConsole(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task(name, total=None, note="")
 
             def update(done: float, total: float | None, note: str = "") -> None:
+                drawn.bar_width = max(3, min(BAR, console.width - len(note) - 20))  # words before pictures
                 progress.update(task, completed=done, total=total, note=note)
 
             yield update

@@ -67,7 +67,7 @@ REMEDIES = (
         "check the network, or point base_model at a folder that holds the model",
     ),
     Remedy(
-        r"chat template (?:is )?not set|does not have a chat template|default chat template is no longer allowed|tokenizer\.chat_template is not set",  # noqa: E501
+        r"chat template (?:is )?not set|does not have a chat template|default chat template is no longer allowed|chat_template is null|tokenizer\.chat_template is not set",  # noqa: E501
         "the base model has no chat template",
         "set chat_template in the recipe to a Jinja file, for example configs/templates/chatml.jinja",
     ),

@@ -12,7 +12,7 @@ from typing import Any
 from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
 from lorewright.locks import collection_alone, locked
-from lorewright.manifest import RECORD, Hashes, Manifest, digest, finish, link_to, read_json
+from lorewright.manifest import RECORD, Hashes, Manifest, digest, fingerprint, finish, link_to, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
 from lorewright.rag.prune import prune
@@ -132,11 +132,8 @@ class _Runner:
         if step.name not in self.prints:
             self.inputs[step.name] = self.hashes.inputs(step.texts, step.files)
             needs = {need: self.digests[need] for need in step.needs if need not in step.takes_up}
-            parts: dict[str, Any] = {
-                "stage": step.name, "version": step.version, "part": step.part, "environment": envs.locate(step.environment).key,
-                "inputs": self.inputs[step.name], "needs": needs,
-            }  # fmt: skip
-            self.prints[step.name] = digest(parts)
+            key = envs.locate(step.environment).key
+            self.prints[step.name] = fingerprint(step, key, self.inputs[step.name], needs)
         if step.kind == "service":
             self.digests[step.name] = self.prints[step.name]
         return self.prints[step.name]

@@ -1,7 +1,7 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
-`curve A B …` logs these losses.
+`curve A B …` logs these losses, `no tokenizer` leaves none.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
 that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
@@ -24,7 +24,8 @@ def main() -> None:
     with open(os.environ["FAKE_CALLS"], "a") as calls:
         calls.write(
             json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"],
-                        "threads": os.environ.get("OMP_NUM_THREADS"), "cards": os.environ.get("CUDA_VISIBLE_DEVICES")})
+                        "threads": os.environ.get("OMP_NUM_THREADS"), "tensorboard": os.environ.get("TENSORBOARD_LOGGING_DIR"),
+                        "cards": os.environ.get("CUDA_VISIBLE_DEVICES")})
             + "\n"
         )  # fmt: skip
     text = pathlib.Path(config).read_text()
@@ -52,7 +53,7 @@ def memory(phase: str, step: int = 0) -> None:
 
 def train(output: pathlib.Path, mood: str) -> None:
     losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2) for step in range(1, STEPS + 1)]
-    steps = len(losses)
+    steps, best = len(losses), {"best_global_step": int(os.environ["FAKE_BEST"])} if "FAKE_BEST" in os.environ else {}
     print(f"[INFO] Maximum number of steps set at {steps}")
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
     if mood == "fail":
@@ -66,23 +67,24 @@ def train(output: pathlib.Path, mood: str) -> None:
         memory("resuming")
     print("[INFO] Running evaluation step...", flush=True)
     memory("evaluating")
-    print({"eval_loss": "4.5", "epoch": str(begin / steps)}, flush=True)
+    print({"eval_loss": os.environ.get("FAKE_EVAL_LOSS", "4.5"), "epoch": str(begin / steps)}, flush=True)
     for step in range(begin + 1, steps + 1):
         print(f" {100 * step // steps}%|## | {step}/{steps} [00:0{step}<00:00, 1.00it/s]\r", end="")
-        print({"loss": losses[step - 1], "grad_norm": "0.5", "epoch": str(step / steps)}, flush=True)
+        also = {"memory/max_allocated (GiB)": "9.97", "memory/device_reserved (GiB)": "11.5", "tokens/total": 512 * (step - begin)}
+        print({"loss": losses[step - 1], "grad_norm": "0.5", **also, "epoch": str(step / steps)}, flush=True)
         memory("training", step)
         if mood.startswith("curve"):
             time.sleep(0.02)  # a real step takes longer than reading its line
         checkpoint = output / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True, exist_ok=True)
         (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")
-        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step} | best))
         if mood == f"die {step}":
             os.kill(os.getpid(), signal.SIGKILL)
         while mood == "hang":
             time.sleep(0.05)
     print({"train_runtime": "1.5", "train_loss": "2.75", "epoch": "1.0"})
-    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json"):
+    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json")[: 2 if mood == "no tokenizer" else 3]:
         (output / name).write_text(f"trained from step {begin}")
 
 

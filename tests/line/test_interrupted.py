@@ -49,4 +49,8 @@ def test_killed_training_goes_on_from_its_checkpoint(tmp_path: Path, line: objec
     facts = json.loads((done / "step.json").read_text())["facts"]
     assert facts["resumed_from_step"] > 0
     assert len(facts["loss_curve"]) == facts["steps"], "every step is in the curve once"
+    figures = json.loads((done / "training.json").read_text())
+    assert (figures["attempts"], figures["steps"]) == (2, facts["steps"])
+    logged = [json.loads(line) for line in (done / "points.jsonl").read_text().splitlines()]
+    assert max(point["tokens/total"] for point in logged if "loss" in point) < figures["tokens"], "Axolotl's own count begins anew"
     assert not partial.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 from lorewright import process
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
+from lorewright.preflight.checks import of_training
+from lorewright.preflight.ledger import ledger
+from lorewright.preflight.wanted import wanted_by
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 from tests.warm import Warm
@@ -88,8 +92,30 @@ def test_a_set_that_would_waste_the_night_is_refused(recipe: Callable[..., Path]
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     run = run_of(recipe(), f"chat_template={tmp_path / 'shouting.jinja'}")
-    with pytest.raises(LorewrightError, match="in 27 of 27 training samples.*chat_template whose answers stand as they are"):
+    with pytest.raises(LorewrightError, match="in 27 of 27 training samples.*chat_template whose answers stand as they are") as refused:
         execute(run, Choice(only=("prepare",)))
+    wanted = wanted_by(run.recipe, run.plan, run.paths, "cpu")
+    assert wanted
+    found = ledger(wanted)
+    assert (found.state, found.said, found.remedy) == ("bad", refused.value.what, refused.value.remedy), "doctor says it again"
+
+
+@pytest.mark.req("Z3")
+def test_plain_text_wants_no_template_of_the_model(
+    make_recipe: Callable[..., Path], run_of: Callable[..., Run], tiny_model: Path, tmp_path: Path
+) -> None:
+    """A base model that was never taught to chat."""
+    model = Path(shutil.copytree(tiny_model, tmp_path / "plain"))
+    (model / "chat_template.jinja").unlink()
+    rows = [{"prompt": f"What of bell {n}?", "completion": f"Bell {n} rang."} for n in range(12)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    data = {"sources": ["rows.jsonl"], "format": "pairs", "validation": 0.1, "pairs": {"max_tokens": 128, "context_keep": 16}}
+    run = run_of(make_recipe(base_model=str(model), data=data, axolotl=AXOLOTL))
+    execute(run, Choice(only=("prepare",)))
+    assert {one["fate"] for one in samples(run)} == {"kept"}
+    wanted = wanted_by(run.recipe, run.plan, run.paths, "cpu")
+    assert wanted
+    assert "bad" not in [found.state for found in of_training(wanted)]
 
 
 @pytest.mark.req("P4")

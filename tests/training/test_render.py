@@ -55,6 +55,14 @@ def test_revision_and_template() -> None:
     assert (config["chat_template"], config["chat_template_jinja"]) == ("jinja", "{{ x }}")
 
 
+@pytest.mark.req("R1")
+def test_plain_text_names_no_template() -> None:
+    """Axolotl refuses `tokenizer_default` for a base model that has no template, though nothing is rendered with it."""
+    config, _ = render("report_chapters.yaml", "cuda")
+    assert "chat_template" not in config
+    assert render("report_chapters.yaml", "cuda", template="{{ x }}")[0]["chat_template"] == "jinja"
+
+
 def test_file_is_yaml_with_a_comment() -> None:
     text = to_yaml({"b": 1, "a": "ü"}, "what\nhow")
     assert text.startswith("# what\n# how\n")

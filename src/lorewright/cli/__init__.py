@@ -36,7 +36,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "measure what a recipe has made: whether its lore answers your questions"),
     "augment": ("augment", "send each prompt of a file to a chat API and keep the answers; goes on where it was broken off"),
     "infer": ("infer", "answer the prompts of a file with the base model and the trained adapter, without a server"),
-    "doctor": ("doctor", "what this machine has, what is missing, and the command that mends it"),
+    "doctor": (
+        "doctor",
+        "what this machine has, what is missing, and the command that mends it; with a recipe, whether its training can begin",
+    ),
     "envs": ("envs", "the private Python environments: list, build, path"),
 }
 

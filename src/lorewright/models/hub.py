@@ -1,4 +1,4 @@
-"""Which commit of a hub model was used."""
+"""The hub's local cache: where a model lies in it, and which commit of it was used."""
 
 from __future__ import annotations
 
@@ -8,15 +8,31 @@ from pathlib import Path
 from lorewright.recipe import split_revision
 
 
-def commit(base_model: str) -> str | None:
-    """The commit that `name` or `name@revision` stands for in the hub's local cache; None when it was never fetched.
+def home() -> Path:
+    """Where the hub's library keeps its things; its own order of variables."""
+    return Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface").expanduser()
 
-    The cache's layout is huggingface_hub's: models--ORG--NAME/refs/REVISION holds the commit.
-    """
+
+def cache() -> Path:
+    return Path(os.environ.get("HF_HUB_CACHE") or home() / "hub").expanduser()
+
+
+def _cached(name: str) -> Path:
+    """The cache's layout is huggingface_hub's: models--ORG--NAME/refs/REVISION holds the commit, snapshots/COMMIT the files."""
+    return cache() / f"models--{name.replace('/', '--')}"
+
+
+def commit(base_model: str) -> str | None:
+    """The commit that `name` or `name@revision` stands for in the hub's local cache; None when it was never fetched."""
     name, revision = split_revision(base_model)
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{name.replace('/', '--')}"
-    ref = cache / "refs" / (revision or "main")
+    ref = _cached(name) / "refs" / (revision or "main")
     if ref.is_file():
         return ref.read_text(encoding="utf-8").strip()
-    return revision if revision and (cache / "snapshots" / revision).is_dir() else None
+    return revision if revision and (_cached(name) / "snapshots" / revision).is_dir() else None
+
+
+def snapshot(base_model: str) -> Path | None:
+    """The folder of that commit's files, as far as they have been fetched; None where there is none."""
+    found = commit(base_model)
+    folder = _cached(split_revision(base_model)[0]) / "snapshots" / found if found else None
+    return folder if folder and folder.is_dir() else None

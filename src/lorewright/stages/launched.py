@@ -6,7 +6,7 @@ import socket
 
 from lorewright import extras
 from lorewright.errors import LorewrightError
-from lorewright.serving.gpu import cards, visible
+from lorewright.serving.gpu import cards, for_training, visible
 from lorewright.stages.run import Run
 from lorewright.training.launch import Launcher
 
@@ -32,8 +32,7 @@ def launched(run: Run) -> tuple[Launcher, tuple[str, ...]]:
 
 def processes(run: Run) -> int:
     """How many cards would share a step here, for an estimate."""
-    wanted, known = run.recipe.train.devices, len(visible(run.accelerator)) or 1
-    return known if wanted == "all" else min(int(wanted), known)
+    return len(for_training(run.accelerator, run.recipe.train.devices)) or 1
 
 
 def free_port() -> int:

@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from lorewright import envs, process
-from lorewright.manifest import write_whole
+from lorewright.manifest import read_json, write_whole
+from lorewright.models.card import merged_card
+from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.merge import check_whole, complete
 from lorewright.plan import Step
 from lorewright.recipe import split_revision
@@ -39,6 +41,9 @@ def merge(step: Step, run: Run) -> Facts:
         for_cpu(config)
         _merge(run, config, adapter, model, {"CUDA_VISIBLE_DEVICES": ""})
     complete(run.work / "merged", adapter)
+    come_from = read_json(run.done["train"] / LINEAGE)
+    if come_from:  # a training of before there were cards has left none
+        write_whole(run.work / "merged" / "README.md", merged_card(come_from))
     facts = check_whole(run.work / "merged")
     said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
     return facts | ({"by_processor": True} if by_processor else {}) | {"said": said}

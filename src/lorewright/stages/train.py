@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lorewright import envs, process
+from lorewright import envs, preflight, process
 from lorewright.errors import LorewrightError
-from lorewright.models.hub import commit
+from lorewright.models.lineage import sha256
 from lorewright.plan import Step
-from lorewright.recipe import is_folder
+from lorewright.preflight import Wanted
 from lorewright.serving import turns
+from lorewright.serving.gpu import drawn
 from lorewright.stages.axolotl_yaml import recipe_config, write_config
 from lorewright.stages.launched import free_port, launched
 from lorewright.stages.run import Facts, Run
-from lorewright.training import ladder_record, out_of_memory
-from lorewright.training.chart import draw_loss
+from lorewright.stages.trained import POINTS, TENSORBOARD, draw, finished
+from lorewright.training import ladder_record, out_of_memory, points
 from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
 from lorewright.training.ladder import Situation, Taken, applied, next_step
 from lorewright.training.launch import Launcher
-from lorewright.training.progress import Progress, curve, summary
+from lorewright.training.live import Live
+from lorewright.training.meter import Meter
+from lorewright.training.points import Point
+from lorewright.training.progress import Progress
 from lorewright.training.resume import drop_broken_checkpoints
 from lorewright.training.several import fitted, for_each
 from lorewright.training.zero_checkpoint import check_shares
 
-POINTS = "points.jsonl"
+
+@dataclass(frozen=True)
+class Began:
+    """What every point of an attempt says of itself: points.py has the meaning."""
+
+    attempt: int
+    begun: int
+    taken: int
 
 
 def train(step: Step, run: Run) -> Facts:
@@ -38,8 +49,10 @@ def train(step: Step, run: Run) -> Facts:
     Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
     """
     launch, wanted = launched(run)
-    asked = _shared(run, recipe_config(run, step.name), launch.processes)
+    asked, recipe = _shared(run, {"use_tensorboard": True} | recipe_config(run, step.name), launch.processes), sha256(run.recipe.file)
     taken, clear = _remembered(run, asked)
+    config, ledger = applied(asked, taken), run.done.get("ledger")
+    preflight.check_training(Wanted(run.recipe, run.plan, run.paths, config, run.accelerator, run.work, ledger), run.console.line)
     with turns.cards(wanted, turns.Asker(f"training of {run.recipe.name}"), run) as held:
         while True:
             if clear:
@@ -49,10 +62,12 @@ def train(step: Step, run: Run) -> Facts:
             if begun:
                 check_shares(run.work / "adapter" / f"checkpoint-{begun}", launch.processes)
                 run.console.line(f"train     goes on from step {begun}")
-            progress = Progress(points=_earlier_points(run.work / POINTS))
+            earlier = points.read(run.work / POINTS)
+            progress = Progress(step=begun, points=points.standing(earlier, begun))
             kills = out_of_memory.kernel_kills()
             try:
-                _attempt(run, applied(asked, taken), launch, progress, begun, held)
+                began = Began(points.attempts(earlier) + 1, begun, len(taken))
+                _attempt(run, applied(asked, taken), (launch, wanted), progress, began, held)
                 break
             except process.ToolError as problem:
                 if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
@@ -60,7 +75,7 @@ def train(step: Step, run: Run) -> Facts:
                 taken = (*taken, _step_down(run, asked, taken, problem, progress))
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
-    return _facts(run, progress, begun, taken)
+    return finished(run, progress, begun, taken, recipe)
 
 
 def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:
@@ -84,33 +99,33 @@ def _shared(run: Run, config: dict[str, Any], cards: int) -> dict[str, Any]:
     return fit
 
 
-def _attempt(run: Run, config: Mapping[str, Any], launch: Launcher, progress: Progress, step_done: int, held: Sequence[int]) -> None:
-    """One run of Axolotl. config: of the whole step. step_done: from which it goes on. held: the locks of the cards, which it inherits.
+OnCards = tuple[Launcher, tuple[str, ...]]  # as launched() gives it
+
+
+def _attempt(run: Run, config: Mapping[str, Any], on: OnCards, progress: Progress, began: Began, held: Sequence[int]) -> None:
+    """One run of Axolotl. config: of the whole step. began: what it goes on from. held: the locks of the cards, which it inherits.
 
     Raises process.ToolError, and LorewrightError when the loss is lost.
     """
+    launch, wanted = on
     command = launch.command(envs.ensure("train").path / "bin", free_port())
-    written = for_each(config, launch.processes) if run.recipe.train.keep_batch else config
+    written = for_each(config, launch.processes) if run.recipe.train.keep_batch else dict(config)
     write_config(run, "train", written, launch.by_hand())
-    watch, begun = _watch(config, progress.points, step_done), time.monotonic()
-    with run.console.bar("train") as bar, open(run.work / POINTS, "a", encoding="utf-8") as points:
-
-        def on_line(line: str) -> None:
-            point = progress.read(line)
-            if point:
-                points.write(json.dumps(point | {"step": progress.step, "at": round(time.monotonic() - begun, 2)}) + "\n")
-                points.flush()
-                done = progress.step / progress.total if progress.total else 0.0
-                _look(watch.judge(point | {"step": progress.step}, done), run, config)
-            bar(progress.step, progress.total or None, progress.note())
-
-        variables = launch.variables(len(os.sched_getaffinity(0)))
+    watch = _watch(config, progress.points)
+    variables = launch.variables(len(os.sched_getaffinity(0))) | {"TENSORBOARD_LOGGING_DIR": TENSORBOARD}
+    with (
+        Meter(partial(drawn, wanted)) as meter,
+        run.console.bar("train") as bar,
+        open(run.work / POINTS, "a", encoding="utf-8") as sink,
+    ):
+        live = Live(progress, config, asdict(began), sink, watch, meter, bar, partial(_tell, run, config))
         try:
             process.run(
                 command, environment=run.tool_environment("train", variables, model=str(config["base_model"])),
-                log=run.paths.log("train"), folder=run.work, on_line=on_line, handles=held,
+                log=run.paths.log("train"), folder=run.work, on_line=live.line, handles=held,
             )  # fmt: skip
         except LostError as lost:
+            draw(progress.points, run.recipe.name, run.work)
             raise stopped(lost.finding, run.work / "adapter", config) from None
 
 
@@ -138,41 +153,20 @@ def _during(phase: str, progress: Progress) -> str:
 def _clear(work: Path) -> None:
     """Takes away what another configuration's training has left."""
     shutil.rmtree(work / "adapter", ignore_errors=True)
+    shutil.rmtree(work / TENSORBOARD, ignore_errors=True)
     (work / POINTS).unlink(missing_ok=True)
 
 
-def _facts(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...]) -> Facts:
-    draw_loss(curve(progress.points, "loss"), curve(progress.points, "eval_loss"), run.recipe.name, run.work / "loss.png")
-    facts = summary(progress) | {"resumed_from_step": begun}
-    model = ladder_record.trained_model(run.work, run.recipe.base_model)
-    if not is_folder(model):
-        facts["base_model_commit"] = commit(model)
-    if taken:
-        record = ("step", "phase", "at_step", "said", "anew")
-        facts["out_of_memory"] = [{key: getattr(step, key) for key in record} for step in taken]
-    losses = f"loss {facts['first_loss']:.3f} -> {facts['final_loss']:.3f}" if "first_loss" in facts else "no loss was logged"
-    less = f"; for want of memory {'; '.join(step.said for step in taken)}" if taken else ""
-    return facts | {"said": f"{facts['steps']} steps, {losses}{less}"}
-
-
-def _watch(config: Mapping[str, Any], points: list[dict[str, float]], step_done: int) -> Watch:
-    """Knows the curve up to the step that the training goes on from."""
+def _watch(config: Mapping[str, Any], points: Sequence[Point]) -> Watch:
+    """Knows the curve that the training goes on from."""
     watch = Watch(explosions=not config.get("loss_watchdog_threshold"))
     for point in points:
-        if point["step"] <= step_done:
-            watch.judge(point)
+        watch.judge(point)
     return watch
 
 
-def _look(finding: Finding | None, run: Run, config: Mapping[str, Any]) -> None:
+def _tell(run: Run, config: Mapping[str, Any], finding: Finding) -> None:
     """A warning is told; what is lost ends the trainer."""
-    if finding and finding.stop:
+    if finding.stop:
         raise LostError(finding)
-    if finding:
-        run.console.line(f"train     {finding.what}; {remedy(finding, config)}")
-
-
-def _earlier_points(file: Path) -> list[dict[str, float]]:
-    """What an interrupted training has logged; steps that are done again are logged again, and the later value counts."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    run.console.line(f"train     {finding.what}; {remedy(finding, config)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lorewright.data.formats import axolotl_dataset, template_settings
+from lorewright.data.formats import axolotl_dataset, needs_template, template_settings
 from lorewright.recipe import Data, Recipe, split_revision
 
 # A CPU has no bf16 mode of Axolotl's, and its Triton kernels need CUDA: without these a CPU run fails at the first step.
@@ -64,6 +64,8 @@ def _model(recipe: Recipe, template: str | None) -> dict[str, Any]:
     model: dict[str, Any] = {"base_model": name} | ({"revision_of_model": revision} if revision else {})
     if template:
         return model | {"chat_template": "jinja", "chat_template_jinja": template}
+    if recipe.data and not needs_template(recipe.data):
+        return model  # Axolotl would refuse a model that has none, though no example is rendered with it
     return model | {"chat_template": "tokenizer_default"}
 
 

@@ -28,6 +28,11 @@ def axolotl_dataset(data: Data) -> dict[str, Any]:
     return {"ds_type": "json", **CHAT}
 
 
+def needs_template(data: Data) -> bool:
+    """Whether the examples are turns that Axolotl renders with the chat template."""
+    return bool(axolotl_dataset(data)["type"] == CHAT["type"])
+
+
 def template_settings(data: Data) -> Mapping[str, Any]:
     """What the chat template is told while training: rows without a trained thought switch thinking off."""
     if data.format != "qa":

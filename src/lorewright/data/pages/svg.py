@@ -9,13 +9,13 @@ from markupsafe import Markup, escape
 WIDTH = 680
 
 
-def _svg(height: float, label: str, *parts: str) -> Markup:
+def drawing(height: float, label: str, *parts: str) -> Markup:
     body = "".join(parts)
     return Markup(f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(label)}">{body}</svg>')  # noqa: S704 (parts are numbers and escaped text)
 
 
-def _text(x: float, y: float, text: str, kind: str = "tick", anchor: str = "middle") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
+def text(x: float, y: float, said: str, kind: str = "tick", anchor: str = "middle") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(said)}</text>'
 
 
 def histogram(
@@ -39,23 +39,23 @@ def histogram(
                 f'class="bar"><title>{edge}: {count}</title></rect>'
             )
         if number % every == 0:
-            parts.append(_text(number * width + 1.5, base + 18, f"{starts[number]:g}", anchor="start"))
+            parts.append(text(number * width + 1.5, base + 18, f"{starts[number]:g}", anchor="start"))
     if marked is not None:
         low, high = starts[0], starts[-1]
         x = min(WIDTH - 2.0, max(2.0, WIDTH * (marked - low) / max(1e-9, high - low)))
         side, anchor = (8, "start") if x < WIDTH * 0.7 else (-8, "end")
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{base}" class="mark"/>' + _text(x + side, 15, said, "note", anchor))
-    return _svg(height, label, *parts)
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{base}" class="mark"/>' + text(x + side, 15, said, "note", anchor))
+    return drawing(height, label, *parts)
 
 
 def split_bar(share: float, left: str, right: str, label: str) -> Markup:
     """One bar in two parts. share: of the left part, 0 to 1."""
     cut = round(WIDTH * share, 1)
-    return _svg(
+    return drawing(
         66, label,
         f'<rect x="0" y="0" width="{WIDTH}" height="30" rx="4" class="soft"/>',
         f'<path d="M4 0H{max(4, cut):g}V30H4A4 4 0 0 1 0 26V4A4 4 0 0 1 4 0Z" class="bar"/>' if cut > 0 else "",
-        _text(0, 54, left, "label", "start"), _text(WIDTH, 54, right, "label", "end"),
+        text(0, 54, left, "label", "start"), text(WIDTH, 54, right, "label", "end"),
     )  # fmt: skip
 
 
@@ -67,12 +67,12 @@ def bars(rows: Sequence[tuple[str, float, float | None]], label: str, unit: str 
     for number, (word, value, usual) in enumerate(rows):
         y = number * step
         long = max(1.0, room * value / most) if value else 0.0
-        parts.append(_text(name - 12, y + 17, word, "label", "end"))
+        parts.append(text(name - 12, y + 17, word, "label", "end"))
         parts.append(f'<rect x="{name}" y="{y + 6}" width="{long:.1f}" height="14" rx="2" class="bar"/>')
         right = long
         if usual is not None:
             at = room * usual / most
             parts.append(f'<line x1="{name + at:.1f}" x2="{name + at:.1f}" y1="{y + 2}" y2="{y + 24}" class="usual"/>')
             right = max(long, at)
-        parts.append(_text(name + right + 10, y + 18, f"{value:.{digits}f}{unit}", "value", "start"))
-    return _svg(len(rows) * step + 4, label, *parts)
+        parts.append(text(name + right + 10, y + 18, f"{value:.{digits}f}{unit}", "value", "start"))
+    return drawing(len(rows) * step + 4, label, *parts)
