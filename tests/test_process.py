@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,29 @@ def test_what_a_tool_leaves_running_is_not_waited_for_and_ended(tmp_path: Path) 
     run("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)", tmp_path, on_line=lines.append)
     assert time.monotonic() - begun < 10
     assert process.start_time(int(lines[0])) is None
+
+
+PATIENT = "import time; from pathlib import Path; print('begun', flush=True)\nwhile not Path('stop').exists(): time.sleep(0.02)\nprint('saved', flush=True); time.sleep(60)"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_interrupted_tool_may_come_to_an_end_of_its_own(tmp_path: Path, again: bool) -> None:
+    begun, lines = time.monotonic(), []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line == "begun" or again:
+            raise KeyboardInterrupt
+
+    def wind_down() -> Callable[[], bool]:
+        (tmp_path / "stop").touch()
+        return lambda: "saved" in lines
+
+    with pytest.raises(KeyboardInterrupt):
+        run(PATIENT, tmp_path, on_line=on_line, wind_down=wind_down)
+    assert lines == ["begun", "saved"]
+    assert time.monotonic() - begun < 10
+    assert not (tmp_path / process.RECORD).exists() or not process.members(json.loads((tmp_path / process.RECORD).read_text()))
 
 
 def test_a_tool_killed_by_the_system_is_told_so(tmp_path: Path) -> None:

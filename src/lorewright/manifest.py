@@ -30,7 +30,7 @@ def write_whole(path: Path, text: str, errors: str = "strict") -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def writing(path: Path) -> Iterator[TextIO]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def link_to(link: Path, folder: Path) -> None:
@@ -75,7 +75,7 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -95,7 +95,7 @@ def finish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
     if folder.exists():  # forced: what stood here stays, under another name
         folder.rename(folder.with_suffix(f".replaced-{time.strftime('%Y%m%d-%H%M%S')}"))
     partial.rename(folder)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def digest(value: Any) -> str:

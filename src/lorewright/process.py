@@ -60,12 +60,14 @@ def run(
     on_line: Callable[[str], None] | None = None,
     handles: Sequence[int] = (),
     explain: Callable[[str], Remedy | None] = diagnose,
+    wind_down: Callable[[], Callable[[], bool]] | None = None,
 ) -> None:
     """Runs a tool to its end, its output going to `log` as it comes.
 
     folder: the working folder; it also keeps the record by which a later run finds a tool that outlived us.
     on_line: gets each line of output (a carriage return ends one too). handles: open files that the tool inherits. explain: finds
-    the remedy in what it has logged.
+    the remedy in what it has logged. wind_down: called at the first interruption, it asks the tool to come to an end and gives back
+    what says when it has; then, or at the second interruption, the tool is ended.
     Raises ToolError with the last lines, and the remedy when the failure is a known one.
     """
     record = folder / RECORD
@@ -78,7 +80,7 @@ def run(
         )
         facts = identity(child.pid)
         try:
-            _pump(child, sink, on_line)
+            _pump(child, sink, on_line, wind_down)
         finally:
             end_group(facts)  # also what a tool that ended well has left running
             reap(child.pid)
@@ -148,27 +150,42 @@ def spawn(
         except BaseException:
             child.kill()
             child.wait()
+            if child.stdout:
+                child.stdout.close()
             raise
     _children[child.pid] = child
     return child
 
 
-def _pump(child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], None] | None) -> None:
-    """Passes output on until the tool has ended; something it left running may hold the pipe open and is not waited for."""
+def _pump(
+    child: subprocess.Popen[bytes], sink: Any, on_line: Callable[[str], None] | None, wind_down: Callable[[], Callable[[], bool]] | None
+) -> None:
     assert child.stdout
-    rest = b""
     with child.stdout as output:
-        while True:
-            ready, _, _ = select.select([output], [], [], 0.2)
-            piece = os.read(output.fileno(), 65536) if ready else b""
-            if not piece and (ready or child.poll() is not None):
-                return
-            sink.write(piece)
-            sink.flush()
-            *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
-            for line in lines:
-                if on_line and line.strip():
-                    on_line(line.decode(errors="replace"))
+        try:
+            _pass_on(child, output, sink, on_line)
+        except KeyboardInterrupt:
+            if wind_down:
+                _pass_on(child, output, sink, on_line, wind_down())
+            raise
+
+
+def _pass_on(
+    child: subprocess.Popen[bytes], output: Any, sink: Any, on_line: Callable[[str], None] | None, over: Callable[[], bool] = lambda: False
+) -> None:
+    """Passes output on until the tool has ended, or it is `over`; what it left running may hold the pipe open and is not waited for."""
+    rest = b""
+    while not over():
+        ready, _, _ = select.select([output], [], [], 0.2)
+        piece = os.read(output.fileno(), 65536) if ready else b""
+        if not piece and (ready or child.poll() is not None):
+            return
+        sink.write(piece)
+        sink.flush()
+        *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            if on_line and line.strip():
+                on_line(line.decode(errors="replace"))
 
 
 def logged(log: Path, start: int = 0) -> str:

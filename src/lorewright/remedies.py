@@ -27,10 +27,17 @@ MACHINE_MEMORY = Remedy(
     "close other programs; training takes the steps of train.on_out_of_memory by itself: allow more of them there, "
     "or choose a smaller base_model",
 )
+# torch does not say why it could not write; the last two are all that its writer tells.
+DISK = Remedy(
+    r"No space left on device|Errno 28|os error 28|Disk quota exceeded|PytorchStreamWriter failed writing|basic_ios::clear: iostream error"
+    r"|inline_container\.cc:\d+\] \. unexpected pos",
+    "the disk is full",
+    "free some space and run again; finished stages are kept",
+)
 REMEDIES = (
     GPU_MEMORY,
     MACHINE_MEMORY,
-    Remedy(r"No space left on device|Errno 28", "the disk is full", "free some space and run again; finished stages are kept"),
+    DISK,
     Remedy(
         r"Torch not compiled with CUDA|found no NVIDIA driver|No CUDA GPUs are available",
         "the tool wanted a GPU that it cannot see",

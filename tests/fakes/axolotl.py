@@ -1,7 +1,8 @@
 """Stands for Axolotl: records its call, logs as the real one does, leaves what it leaves.
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
-`curve A B …` logs these losses, `no tokenizer` leaves none.
+`curve A B …` logs these losses, `no tokenizer` leaves none, `slow` takes its time for 40 steps and writes a checkpoint only where it is asked for one.
+FAKE_CHECKPOINT is a checkpoint's size in MiB, FAKE_LIMIT how many are left.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
 that stands for /proc/vmstat: then it is killed as the kernel does it. It reads axolotl.yaml with a few lines of its own, since its environment holds no packages.
@@ -13,8 +14,11 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import sys
 import time
+import zipfile
+from collections.abc import Mapping, Sequence
 
 STEPS = 4
 
@@ -52,7 +56,8 @@ def memory(phase: str, step: int = 0) -> None:
 
 
 def train(output: pathlib.Path, mood: str) -> None:
-    losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2) for step in range(1, STEPS + 1)]
+    count = 40 if mood == "slow" else STEPS
+    losses = mood.split()[1:] if mood.startswith("curve") else [str(4.0 - step / 2 * STEPS / count) for step in range(1, count + 1)]
     steps, best = len(losses), {"best_global_step": int(os.environ["FAKE_BEST"])} if "FAKE_BEST" in os.environ else {}
     print(f"[INFO] Maximum number of steps set at {steps}")
     print("trainable params: 1,000 || all params: 20,000 || trainable%: 5.0", flush=True)
@@ -75,10 +80,9 @@ def train(output: pathlib.Path, mood: str) -> None:
         memory("training", step)
         if mood.startswith("curve"):
             time.sleep(0.02)  # a real step takes longer than reading its line
-        checkpoint = output / f"checkpoint-{step}"
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        (checkpoint / "adapter_model.safetensors").write_bytes(b"0123456789")
-        (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step} | best))
+        if mood != "slow" or asked(output / "axolotl_checkpoint.save"):
+            save(output / f"checkpoint-{step}", step, [float(loss) for loss in losses], best)
+            rotate(output, step)
         if mood == f"die {step}":
             os.kill(os.getpid(), signal.SIGKILL)
         while mood == "hang":
@@ -88,8 +92,42 @@ def train(output: pathlib.Path, mood: str) -> None:
         (output / name).write_text(f"trained from step {begin}")
 
 
+def asked(file: pathlib.Path) -> bool:
+    """Whether a checkpoint was asked for while a step took its time."""
+    time.sleep(0.15)
+    found = file.exists()
+    file.unlink(missing_ok=True)
+    return found
+
+
+def rotate(output: pathlib.Path, step: int) -> None:
+    if "FAKE_LIMIT" in os.environ:
+        time.sleep(0.1)  # a real step takes a while
+        for older in range(1, step + 1 - int(os.environ["FAKE_LIMIT"])):
+            shutil.rmtree(output / f"checkpoint-{older}", ignore_errors=True)
+
+
+def save(checkpoint: pathlib.Path, step: int, losses: Sequence[float] = (), also: Mapping[str, int] | None = None) -> None:
+    """A checkpoint with all its parts; the state last, as the trainer does it."""
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    header = b'{"lora_A":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
+    (checkpoint / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"abcd")
+    (checkpoint / "adapter_config.json").write_text("{}")
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        with zipfile.ZipFile(checkpoint / name, "w") as archive:
+            archive.writestr("data", f"{name} of step {step}")
+            if name == "optimizer.pt":
+                archive.writestr("moments", os.urandom(int(os.environ.get("FAKE_CHECKPOINT", "0")) << 20))
+    history = [{"step": number, "loss": loss, "epoch": number / len(losses)} for number, loss in enumerate(losses, 1)]
+    first = [{"step": 0, "eval_loss": 4.5, "epoch": 0.0}] if losses else []
+    (checkpoint / "trainer_state.json").write_text(
+        json.dumps({"global_step": step, "log_history": first + history[:step]} | dict(also or {}))
+    )
+
+
 def merge(base: pathlib.Path, merged: pathlib.Path) -> None:
     shutil.copytree(base, merged)
 
 
-main()
+if __name__ == "__main__":
+    main()

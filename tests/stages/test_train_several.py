@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def test_what_is_not_there_is_named_with_the_command_that_adds_it(trained, fake_
 
 def test_deepspeeds_settings_stand_beside_the_configuration_and_go_on_with_as_many_cards(trained) -> None:  # type: ignore[no-untyped-def]
     have("deepspeed")
-    run = trained(BATCH | {"deepspeed": ZERO2}, also="merge")
+    run = trained(BATCH | {"deepspeed": ZERO2}, also="merge", finished_checkpoints="whole")
     assert "deepspeed" not in yaml.safe_load((run.done["merge"] / "axolotl.yaml").read_text())
     assert told(run)["deepspeed"] == "deepspeed.json"
     assert read_json(run.done["train"] / "deepspeed.json") == ZERO2
@@ -132,7 +133,8 @@ def test_deepspeeds_settings_stand_beside_the_configuration_and_go_on_with_as_ma
     shares = partial / "adapter" / "checkpoint-4" / "global_step4"
     shares.mkdir()
     for rank in range(2):
-        (shares / f"bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt").touch()
+        with zipfile.ZipFile(shares / f"bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt", "w") as archive:
+            archive.writestr("data", "")
     with pytest.raises(LorewrightError, match="made by 2 cards, and DeepSpeed goes on with as many only; there are 1"):
         trained(BATCH | {"deepspeed": ZERO2}, devices=1)
     trained(BATCH | {"deepspeed": ZERO2})

@@ -16,7 +16,6 @@ from lorewright.errors import LorewrightError
 from lorewright.runner import execute
 from lorewright.stages import Run
 from lorewright.training.divergence import BLIND, WINDOW, Finding, Watch, remedy
-from lorewright.training.resume import set_aside
 
 RunOf = Callable[..., Run]
 
@@ -101,18 +100,6 @@ def test_the_remedy_goes_by_the_recipe() -> None:
         "set axolotl.max_grad_norm to 0.3",
     ]  # fmt: skip
     assert remedy(lost, {"learning_rate": 1e-4, "warmup_ratio": 0.03, "max_grad_norm": 1.0}).startswith("lower axolotl.learning_rate")
-
-
-def test_checkpoints_of_after_are_set_aside(tmp_path: Path) -> None:
-    for step in (4, 8, 12):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        (folder / "adapter_model.safetensors").write_bytes(b"0123456789")
-        (folder / "trainer_state.json").write_text('{"global_step": 1}')
-    assert set_aside(tmp_path, 8) == 8
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8", "lost-12"]
-    assert set_aside(tmp_path, 0) == 0
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["lost-12", "lost-4", "lost-8"]
 
 
 @pytest.mark.req("F4")

@@ -65,6 +65,13 @@ def test_the_examples_of_a_step_stay_whatever_the_batch(micro: int, gathered: in
     assert not (config.get("batch_size") and config.get("gradient_accumulation_steps")), "Axolotl refuses both"
 
 
+def test_with_packed_samples_another_micro_batch_is_another_training() -> None:
+    said, _ = all_steps(QLORA | {"sample_packing": True}, Rung("micro_batch", 2))
+    assert said == ["micro_batch: micro_batch_size 4 -> 2, gradient_accumulation_steps 4 -> 8 (anew)"]
+    said, _ = all_steps(QLORA | {"sample_packing": True, "eval_batch_size": 2}, Rung("micro_batch"), phase="evaluating")
+    assert said == ["micro_batch: eval_batch_size 2 -> 1"]
+
+
 def test_bounds_are_kept() -> None:
     assert all_steps(QLORA, Rung("micro_batch", 2), Rung("rank", 32), Rung("sequence_len", 768))[0] == [
         "micro_batch: micro_batch_size 4 -> 2, gradient_accumulation_steps 4 -> 8",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from lorewright.training.chart import draw_loss, smooth
 from lorewright.training.points import curve
 from lorewright.training.progress import Progress, summary
-from lorewright.training.resume import drop_broken_checkpoints
 
 LOG = """
 [2026-01-01 07:43:05,855] [INFO] [axolotl.utils.data.sft] Maximum number of steps set at 15
@@ -82,18 +80,6 @@ def test_not_a_number_is_a_point_too() -> None:
 
 def test_repeated_epochs_count_once() -> None:
     assert curve([{"epoch": 1, "loss": 3}, {"epoch": 2, "loss": 2}, {"epoch": 1, "loss": 4}], "loss") == [(1, 4), (2, 2)]
-
-
-def test_broken_checkpoints_are_dropped_and_whole_ones_kept(tmp_path: Path) -> None:
-    for step, state, weights in ((5, {"global_step": 5}, b"123456789"), (10, None, b"123456789"), (12, {"global_step": 12}, b"")):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        (folder / "adapter_model.safetensors").write_bytes(weights)
-        if state:
-            (folder / "trainer_state.json").write_text(json.dumps(state))
-    assert drop_broken_checkpoints(tmp_path) == 5
-    assert [folder.name for folder in tmp_path.iterdir()] == ["checkpoint-5"]
-    assert drop_broken_checkpoints(tmp_path / "nothing") == 0
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -7,6 +7,7 @@ import errno
 import importlib
 import os
 import signal
+import stat
 import sys
 from types import FrameType
 
@@ -100,10 +101,21 @@ def _sentence(text: str) -> str:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """As Ctrl-C: where an event loop runs, its own handler cancels what is under way instead of raising in the middle of it."""
+    if number == signal.SIGHUP:
+        _speak_to_nobody()
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler):  # Ctrl-C is ignored: in a shell's background
         raise KeyboardInterrupt
     handler(signal.SIGINT, frame)
+
+
+def _speak_to_nobody() -> None:
+    """A terminal that was closed refuses every word, which must not stop what is still to be saved."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for handle in (1, 2):
+        if stat.S_ISCHR(os.fstat(handle).st_mode):
+            os.dup2(nowhere, handle)
+    os.close(nowhere)
 
 
 def _read_dotenv() -> None:

@@ -159,9 +159,10 @@ class Rung:
 
 @dataclass(frozen=True)
 class Train:
-    """devices: how many cards, or "all". keep_batch: whether several cards share the examples of a step."""
+    """finished_checkpoints: weights, whole or none. devices: how many cards, or "all". keep_batch: whether they share a step's examples."""
 
     on_out_of_memory: tuple[Rung, ...]
+    finished_checkpoints: str
     launcher: str = "accelerate"
     devices: int | str = "all"
     keep_batch: bool = True

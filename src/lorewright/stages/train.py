@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,16 +22,19 @@ from lorewright.stages.axolotl_yaml import recipe_config, write_config
 from lorewright.stages.launched import free_port, launched
 from lorewright.stages.run import Facts, Run
 from lorewright.stages.trained import POINTS, TENSORBOARD, draw, finished
-from lorewright.training import ladder_record, out_of_memory, points
+from lorewright.training import full_disk, ladder_record, out_of_memory, points
 from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
+from lorewright.training.kept import Keeper, kept_of
 from lorewright.training.ladder import Situation, Taken, applied, next_step
 from lorewright.training.launch import Launcher
 from lorewright.training.live import Live
 from lorewright.training.meter import Meter
+from lorewright.training.packed import with_order
 from lorewright.training.points import Point
 from lorewright.training.progress import Progress
-from lorewright.training.resume import drop_broken_checkpoints
+from lorewright.training.resume import newest_whole, recorded
 from lorewright.training.several import fitted, for_each
+from lorewright.training.stopping import ask_for_checkpoint, trigger, with_trigger
 from lorewright.training.zero_checkpoint import check_shares
 
 
@@ -58,17 +62,25 @@ def train(step: Step, run: Run) -> Facts:
             if clear:
                 _clear(run.work)
                 ladder_record.write(run.work, asked, taken, clear=False)
-            begun = drop_broken_checkpoints(run.work / "adapter")
+            begun = _beginning(run)
             if begun:
                 check_shares(run.work / "adapter" / f"checkpoint-{begun}", launch.processes)
                 run.console.line(f"train     goes on from step {begun}")
-            earlier = points.read(run.work / POINTS)
-            progress = Progress(step=begun, points=points.standing(earlier, begun))
+            earlier = points.mended(run.work / POINTS)
+            progress = Progress(step=begun, points=recorded(points.standing(earlier, begun), run.work / "adapter" / f"checkpoint-{begun}"))
+            began = Began(points.attempts(earlier) + 1, begun, len(taken))
             kills = out_of_memory.kernel_kills()
             try:
-                began = Began(points.attempts(earlier) + 1, begun, len(taken))
-                _attempt(run, applied(asked, taken), (launch, wanted), progress, began, held)
+                with full_disk.explained(run.work, progress.facts):
+                    config = with_order(with_trigger(applied(asked, taken)), run.work)
+                    _attempt(run, config, (launch, wanted), progress, began, held)
                 break
+            except KeyboardInterrupt:
+                begun = _beginning(run)
+                run.console.line(
+                    f"train     stopped; it goes on from {f'step {begun}' if begun else 'its beginning: no checkpoint was written yet'}"
+                )
+                raise
             except process.ToolError as problem:
                 if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
                     raise
@@ -76,6 +88,14 @@ def train(step: Step, run: Run) -> Facts:
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
     return finished(run, progress, begun, taken, recipe)
+
+
+def _beginning(run: Run) -> int:
+    """The step of the newest whole checkpoint, which is then the newest of all; 0 where there is none."""
+    found = newest_whole(run.work / "adapter")
+    for line in found.said:
+        run.console.line(f"train     {line}")
+    return found.step
 
 
 def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:
@@ -118,15 +138,28 @@ def _attempt(run: Run, config: Mapping[str, Any], on: OnCards, progress: Progres
         run.console.bar("train") as bar,
         open(run.work / POINTS, "a", encoding="utf-8") as sink,
     ):
-        live = Live(progress, config, asdict(began), sink, watch, meter, bar, partial(_tell, run, config))
+        keeper = Keeper(run.work / "adapter")
+        live = Live(progress, config, asdict(began), sink, watch, meter, bar, partial(_tell, run, config), keeper.look)
         try:
             process.run(
                 command, environment=run.tool_environment("train", variables, model=str(config["base_model"])),
                 log=run.paths.log("train"), folder=run.work, on_line=live.line, handles=held,
+                wind_down=partial(_wind_down, run, config, live),
             )  # fmt: skip
         except LostError as lost:
             draw(progress.points, run.recipe.name, run.work)
             raise stopped(lost.finding, run.work / "adapter", config) from None
+
+
+def _wind_down(run: Run, config: Mapping[str, Any], live: Live) -> Callable[[], bool]:
+    """At an interruption: asks for a checkpoint, and says when it has been waited for."""
+    done = live.progress.step - live.attempt["begun"]
+    file = trigger(run.work / "adapter", config)
+    if done <= 0 or not file:
+        return lambda: True
+    over, said = ask_for_checkpoint(run.work / "adapter", file, live.progress.step, (time.monotonic() - live.started) / done)
+    run.console.line(f"train     {said}")
+    return over
 
 
 def _step_down(run: Run, asked: Mapping[str, Any], taken: tuple[Taken, ...], problem: process.ToolError, progress: Progress) -> Taken:
@@ -154,6 +187,7 @@ def _clear(work: Path) -> None:
     """Takes away what another configuration's training has left."""
     shutil.rmtree(work / "adapter", ignore_errors=True)
     shutil.rmtree(work / TENSORBOARD, ignore_errors=True)
+    shutil.rmtree(kept_of(work / "adapter"), ignore_errors=True)
     (work / POINTS).unlink(missing_ok=True)
 
 

@@ -23,10 +23,12 @@ from lorewright.serving.gpu import cards, for_training
 from lorewright.stages.run import Facts, Run
 from lorewright.training import ladder_record, points, record
 from lorewright.training.chart import draw_loss
+from lorewright.training.checkpoints import checkpoints, step_of
 from lorewright.training.ladder import Taken
 from lorewright.training.page import Trained, page
 from lorewright.training.points import Point, curve
 from lorewright.training.progress import Progress, summary
+from lorewright.training.resume import tidy
 from lorewright.training.versions import versions
 
 POINTS, TENSORBOARD, REPORT = "points.jsonl", "tensorboard", "report.html"
@@ -43,6 +45,7 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     axolotl = yaml.safe_load((run.work / "axolotl.yaml").read_text(encoding="utf-8"))
     figures = record.figures(progress, logged, _machine(run), _adapter_step(adapter, axolotl))
     write_json(run.work / record.NAME, figures)
+    tidy(adapter, run.recipe.train.finished_checkpoints)
     draw(progress.points, run.recipe.name, run.work)
     model = ladder_record.trained_model(run.work, run.recipe.base_model)
     known = None if is_folder(model) else commit(model)
@@ -107,7 +110,7 @@ def _named(model: str, known: str | None) -> str:
 
 
 def _kept(adapter: Path) -> list[int]:
-    return sorted(int(folder.name.rpartition("-")[2]) for folder in adapter.glob("checkpoint-*"))
+    return [step_of(folder) for folder in checkpoints(adapter)]
 
 
 def _links(run: Run) -> dict[str, str]:

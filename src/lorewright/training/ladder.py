@@ -85,7 +85,10 @@ def applied(config: Mapping[str, Any], taken: Sequence[Taken]) -> Keys:
 
 
 def _micro_batch(at: Situation, rung: Rung) -> Change | Cannot:
-    """A smaller micro-batch, and the accumulation that keeps the examples of a step; for an evaluation its own batch."""
+    """A smaller micro-batch, and the accumulation that keeps the examples of a step; for an evaluation its own batch.
+
+    Packed samples are put together by the micro-batch's room: with another one a step has other samples, and an epoch other steps.
+    """
     micro, gathered = whole_step(at.config)
     if at.phase == "evaluating":
         batch = int(at.config.get("eval_batch_size") or micro)
@@ -100,7 +103,7 @@ def _micro_batch(at: Situation, rung: Rung) -> Change | Cannot:
         keys["batch_size"] = None  # Axolotl takes one of the two
     if int(at.config.get("eval_batch_size") or 1) > smaller:
         keys["eval_batch_size"] = smaller
-    return Change(keys, anew=False)
+    return Change(keys, anew=bool(at.config.get("sample_packing")))
 
 
 def _checkpointing(at: Situation, rung: Rung) -> Change | Cannot:

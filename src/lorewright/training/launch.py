@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILE = "axolotl.yaml"
-# Ray's workers stay in the folder that the paths of the configuration are relative to, and each line of their logs is shown.
-RAY = {"RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_DEDUP_LOGS": "0", "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300"}
+# Ray's workers stay in the folder that the configuration's paths and plugins are relative to, and each line of their logs is shown.
+RAY = {"PYTHONPATH": ".", "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_DEDUP_LOGS": "0", "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300"}
 # accelerate holds a trainer without this variable to one thread; several on one processor share its threads.
 THREADS = "OMP_NUM_THREADS"
 

@@ -19,7 +19,7 @@ class Live:
     """One attempt.
 
     axolotl: the configuration that runs. sink: takes the points. attempt: what every point of it says of itself (see points.py).
-    tell: is given what the watch has found; it raises to end the trainer.
+    tell: is given what the watch has found; it raises to end the trainer. done: is told after each line how many steps are done.
     """
 
     progress: Progress
@@ -30,6 +30,7 @@ class Live:
     meter: Meter
     bar: Bar
     tell: Callable[[Finding], None]
+    done: Callable[[int], None]
     started: float = field(default_factory=time.monotonic)
 
     def line(self, line: str) -> None:
@@ -43,6 +44,7 @@ class Live:
             finding = self.watch.judge(point, done)
             if finding:
                 self.tell(finding)
+        self.done(self.progress.step)
         self.bar(self.progress.step, self.progress.total or None, self.progress.note(self.axolotl, self.meter.most))
 
     def _keep(self, point: dict[str, float]) -> None:

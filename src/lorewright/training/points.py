@@ -12,13 +12,31 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from lorewright.manifest import write_whole
+
 Point = dict[str, float]
 
 
 def read(file: Path) -> list[Point]:
     """All points, in the order they were logged; a line that was cut off is passed over."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
+    return [point for point in map(_point, lines) if "step" in point]
+
+
+def mended(file: Path) -> list[Point]:
+    """The points of a file, which then holds nothing else: what is written to it next starts a line of its own."""
+    found = read(file)
+    if file.exists():
+        write_whole(file, "".join(json.dumps(point) + "\n" for point in found))
+    return found
+
+
+def _point(line: str) -> Point:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def standing(points: Sequence[Point], begun: int | None = None) -> list[Point]:
