@@ -147,11 +147,15 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     )
 
 
-def train(python: Path, file: Path, log: Path) -> list[tuple[float, dict[str, Any]]]:
-    """(time of its end, what was logged) of every step."""
+def train(python: Path, file: Path, log: Path, cards: int = 1) -> list[tuple[float, dict[str, Any]]]:
+    """(time of its end, what was logged) of every step. cards: with several, torchrun starts a process for each."""
     paths = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": f"{REPO / 'benchmarks'}:{os.environ.get('PYTHONPATH', '')}"}
     environment = os.environ | paths | {"AXOLOTL_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     command = [str(python), "-m", "axolotl.cli.main", "train", str(file), "--launcher", "python"]
+    if cards > 1:
+        command = [str(python), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(cards), "-m", "axolotl.cli.train"]
+        command.append(str(file))
+        environment |= {} if shutil.which("nvidia-smi") else {"ACCELERATE_USE_CPU": "true"}
     logged = []
     with open(log, "w", encoding="utf-8") as kept:
         tool = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=file.parent)

@@ -137,10 +137,10 @@ def test_no_pip_and_no_uv_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(sys, "executable", "/bin/false")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LorewrightError, match=r"cannot fetch uv==.* with pip: no message; install your system's python3-pip"):
-        envs._uv()
+        envs.uv()
     (tmp_path / "uv").write_text("#!/bin/sh\n")
     (tmp_path / "uv").chmod(0o755)
-    assert envs._uv() == str(tmp_path / "uv"), "one that the user has will do"
+    assert envs.uv() == str(tmp_path / "uv"), "one that the user has will do"
 
 
 @pytest.mark.real
@@ -149,11 +149,12 @@ def test_no_pip_and_no_uv_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_gpu_requirements_resolve(file: str, python: str, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They cannot be installed without a GPU build of everything; that they fit together is uv's to say."""
     monkeypatch.delenv("XDG_CACHE_HOME")
-    command = [envs._uv(), "pip", "compile", "-q", str(repo / "requirements" / file), "--python-platform", "x86_64-manylinux_2_28",
+    files = [repo / "requirements" / name for name in (file, *(("deepspeed.txt", "ray.txt") if file.startswith("train") else ()))]
+    command = [envs.uv(), "pip", "compile", "-q", *map(str, files), "--python-platform", "x86_64-manylinux_2_28",
                "--python-version", python, "-o", str(tmp_path / "resolved.txt"), "--no-header"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | envs.uv_settings())
     assert done.returncode == 0, done.stderr
-    pinned = {line.split(";")[0].strip() for line in (repo / "requirements" / file).read_text().splitlines()}
+    pinned = {line.split(";")[0].strip() for place in files for line in place.read_text().splitlines()}
     resolved = {
         line.strip() for line in (tmp_path / "resolved.txt").read_text().splitlines() if "==" in line and not line.strip().startswith("#")
     }

@@ -17,7 +17,7 @@ from lorewright.recipe import load
 CONFIGS = Path(__file__).parents[1] / "configs"
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = (
-    "gpt-oss-nf4", "lora_style_transfer", "persona_completion", "persona_qa", "persona_qa_30b_a3b", "persona_qa_32b", "persona_qa_gpt_oss",
+    "gpt-oss-nf4", "lora_style_transfer", "lora_style_transfer_fsdp2", "persona_completion", "persona_qa", "persona_qa_30b_a3b", "persona_qa_32b", "persona_qa_gpt_oss",
     "qlora_style_transfer", "report_chapters", "scientific_longform", "starter", "ziwei_gpt_oss_nf4",
 )  # fmt: skip
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.yaml"))

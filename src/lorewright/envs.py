@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +56,9 @@ class Environment:
         return str(self.path / "bin" / "python")
 
     def command_path(self) -> str:
-        """PATH with this environment's commands first (Axolotl starts `accelerate` from PATH)."""
-        return f"{self.path / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        """PATH with this environment's commands first (Axolotl starts `accelerate` from PATH), and those of what stands beside it."""
+        folders = [self.path / "bin", *sorted(self.path.glob("extras/*/bin"))]
+        return os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])
 
 
 def cache_root() -> Path:
@@ -103,14 +104,14 @@ def ensure(name: str) -> Environment:
             where=str(env.path.parent),
             remedy="point XDG_CACHE_HOME at a folder you may write to",
         ) from None
-    with _locked(env):
+    with locked(env):
         if not env.ready:
             _build(env)
     return env
 
 
 @contextlib.contextmanager
-def _locked(env: Environment) -> Iterator[None]:
+def locked(env: Environment) -> Iterator[None]:
     with open(f"{env.path}.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,11 +124,11 @@ def _locked(env: Environment) -> Iterator[None]:
 def _build(env: Environment) -> None:
     _check_disk(env)
     say(f"setting up the {env.name} environment (once; it is kept in {env.path})")
-    uv = _uv()
+    tool = uv()
     beside = env.path.with_name(f".{env.path.name}.building")
     shutil.rmtree(beside, ignore_errors=True)
-    _run([uv, "venv", "-q", "--relocatable", "--python", sys.executable, str(beside)], env)
-    install = [uv, "pip", "install", "--no-deps", "--compile-bytecode", "--python", str(beside / "bin" / "python")]
+    _run([tool, "venv", "-q", "--relocatable", "--python", sys.executable, str(beside)], env)
+    install = [tool, "pip", "install", "--no-deps", "--compile-bytecode", "--python", str(beside / "bin" / "python")]
     for file in requirement_files(env.name):
         install += ["-r", str(file)]
     _run(install + _torch_backend(env.name), env)
@@ -146,7 +147,7 @@ def _check_disk(env: Environment) -> None:
         )
 
 
-def _uv() -> str:
+def uv() -> str:
     """The private uv, fetched by pip on first use; where pip is missing, one from PATH."""
     pin = (REQUIREMENTS / "uv.txt").read_text().strip()
     home = cache_root() / pin.replace("==", "-")
@@ -188,17 +189,21 @@ def _torch_backend(name: str) -> list[str]:
 
 
 def _run(command: list[str], env: Environment) -> None:
-    settings = os.environ | uv_settings() | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": ""}
+    run_uv(command, env.path.with_suffix(".log"), f"the {env.name} environment could not be built")
+
+
+def run_uv(command: list[str], log: Path, failed: str, variables: Mapping[str, str] | None = None) -> None:
+    """Runs uv with the user's settings; its output goes to `log`. Raises LorewrightError, which begins with `failed`."""
+    settings = os.environ | uv_settings() | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": ""} | dict(variables or {})
     if not sys.stderr.isatty():
         command = [command[0], "--no-progress", *command[1:]]
-    log = env.path.with_suffix(".log")
     terminal = sys.stderr.isatty()
     with open(log, "ab") as sink:
         done = subprocess.run(command, env=settings, stdout=sink, stderr=None if terminal else sink)
     if done.returncode:
         tail = tuple(log.read_text(errors="replace").splitlines()[-12:])
         raise LorewrightError(
-            f"the {env.name} environment could not be built",
+            failed,
             where=str(log),
             tail=tail,
             remedy="check the network and the disk, then run the same command again: it starts afresh",

@@ -126,7 +126,9 @@ def _trainer_part(recipe: Recipe) -> dict[str, Any]:
 
 
 def _train(recipe: Recipe) -> Step:
-    part = _trainer_part(recipe)
+    """Launcher and cards change nothing of the result, unless each card takes the whole batch."""
+    multiplied = {} if recipe.train.keep_batch else {"devices": recipe.train.devices}
+    part = _trainer_part(recipe) | multiplied
     outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
     return Step("train", "artifact", "train", ("prepare", "ledger"), part, (), model_inputs(recipe), outputs)
 

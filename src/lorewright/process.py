@@ -28,6 +28,7 @@ SILENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "ANONYMIZED_TELEMETRY": "False",
     "GRADIO_ANALYTICS_ENABLED": "False",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 TAIL_LINES = 15
 RECORD = ".process.json"

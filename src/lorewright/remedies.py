@@ -22,7 +22,7 @@ GPU_MEMORY = Remedy(
     "(sequence_len, rank and attention_only change the result), or choose a smaller base_model; when serving, lower vllm.max_model_len",
 )
 MACHINE_MEMORY = Remedy(
-    r"can't allocate memory|Cannot allocate memory|^MemoryError\b",
+    r"can't allocate memory|Cannot allocate memory|^MemoryError\b|due to the node running low on memory",
     "the machine's memory ran out",
     "close other programs; training takes the steps of train.on_out_of_memory by itself: allow more of them there, "
     "or choose a smaller base_model",
@@ -42,6 +42,16 @@ REMEDIES = (
         r"Torch not compiled with CUDA|found no NVIDIA driver|No CUDA GPUs are available",
         "the tool wanted a GPU that it cannot see",
         "check nvidia-smi; for a machine without a GPU set LOREWRIGHT_ACCELERATOR=cpu",
+    ),
+    Remedy(
+        r"no flash-attn build is available",
+        "the recipe asks for FlashAttention, which is not there",
+        "./lorewright envs add flash-attn, or set axolotl.attn_implementation to sdpa or flex_attention",
+    ),
+    Remedy(
+        r"CUDA_HOME (?:does not exist|environment variable is not set)|MissingCUDAException",
+        "the CUDA toolkit is missing, with which DeepSpeed compiles",
+        "install it and set CUDA_HOME to its folder; or share out the model by axolotl.fsdp_config, which needs none",
     ),
     Remedy(
         r"validation errors? for \w*(?:Config|Axolotl)\w*",

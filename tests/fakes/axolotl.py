@@ -28,7 +28,8 @@ def main() -> None:
     with open(os.environ["FAKE_CALLS"], "a") as calls:
         calls.write(
             json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "offline": os.environ.get("HF_HUB_OFFLINE"), "path": os.environ["PATH"],
-                        "threads": os.environ.get("OMP_NUM_THREADS"), "tensorboard": os.environ.get("TENSORBOARD_LOGGING_DIR")})
+                        "threads": os.environ.get("OMP_NUM_THREADS"), "tensorboard": os.environ.get("TENSORBOARD_LOGGING_DIR"),
+                        "cards": os.environ.get("CUDA_VISIBLE_DEVICES")})
             + "\n"
         )  # fmt: skip
     text = pathlib.Path(config).read_text()

@@ -116,6 +116,11 @@ def test_while_evaluating_its_own_batch_is_halved_and_the_training_left_alone() 
 
 def test_on_a_processor_nothing_is_moved_to_the_memory_it_is_in() -> None:
     assert step(QLORA | {"device_map": "cpu"}, Rung("offload")) == ["offload: without a card it is the same memory"]
+    three = {"deepspeed": {"zero_optimization": {"stage": 3}}}
+    fsdp = {"gradient_checkpointing": False, "fsdp_config": {"activation_checkpointing": True}}
+    shared = "offload: the model is shared out to the cards; fsdp_config.offload_params or deepspeed/zero3_offload.json offloads it"
+    assert step(LORA | three, Rung("offload"), Rung("quantise")) == [shared, "quantise: ZeRO-3 shares out the weights"]
+    assert step(LORA | fsdp, Rung("offload"), Rung("checkpointing")) == [shared, "checkpointing: gradient_checkpointing is on"]
 
 
 def test_a_fallback_model_starts_from_the_recipes_own_keys() -> None:

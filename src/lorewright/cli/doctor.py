@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from lorewright import envs, preflight
+from lorewright import envs, extras, preflight
 from lorewright.cli.arguments import add_recipe, recipe_of
 from lorewright.plan import Paths, make_plan
 from lorewright.preflight import BAD, OK, WARN, Found
@@ -94,8 +94,10 @@ def _token() -> Found:
 
 def _environments() -> Iterator[Found]:
     told = {"core": "", "train": "./lorewright envs build train", "serve": "./lorewright envs build serve"}
+    beside = {"train": "".join(f"; with {extra.name} {extra.version}" for extra in extras.added().values())}
     for name, how in told.items():
-        yield Found(OK, name, "ready" if envs.locate(name).ready else f"not built yet; built when needed, or now: {how}")
+        ready = f"ready{beside.get(name, '')}"
+        yield Found(OK, name, ready if envs.locate(name).ready else f"not built yet; built when needed, or now: {how}")
 
 
 def _ports() -> Iterator[Found]:

@@ -16,6 +16,7 @@ from lorewright.serving.gpu import cards
 from lorewright.training.forecast.asked import Answer, of_recipe
 from lorewright.training.forecast.gpus import Gpu, find_gpu
 from lorewright.training.forecast.said import as_json, lines
+from lorewright.training.several import step_said
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def main(given: argparse.Namespace) -> int:
     recipe = recipe_of(given)
     plan = make_plan(recipe)
     if not given.gpu and not given.probe:
-        print(json.dumps(asdict(plan), indent=1, default=str) if given.json else "\n".join(_steps(plan)))
+        print(json.dumps(asdict(plan), indent=1, default=str) if given.json else "\n".join(_steps(plan, recipe)))
         return 0
     paths = Paths(given.runs.absolute(), recipe.name)
     answer = _probed(recipe, paths, given.gpu) if given.probe else _computed(recipe, paths, given.gpu)
@@ -40,12 +41,14 @@ def main(given: argparse.Namespace) -> int:
     return 0
 
 
-def _steps(plan: Plan) -> list[str]:
+def _steps(plan: Plan, recipe: Recipe) -> list[str]:
     rows = [f"recipe {plan.recipe}"]
     for step in plan.steps:
         needs = f"needs {', '.join(step.needs)}" if step.needs else "needs nothing"
         leaves = ", ".join(step.outputs) if step.outputs else f"port {step.part['port']}"
         rows.append(f"  {step.name:<8} {step.kind:<8} {step.environment:<6} {needs:<22} -> {leaves}")
+    if recipe.axolotl is not None:
+        rows.append(f"training: {step_said(recipe.axolotl, recipe.train.devices, keep=recipe.train.keep_batch)}")
     return rows
 
 

@@ -19,14 +19,14 @@ from lorewright.preflight.template import served, template
 from lorewright.preflight.tools import tools
 from lorewright.preflight.wanted import Wanted, wanted_by
 from lorewright.recipe import Recipe
-from lorewright.serving.gpu import Card, cards, visible
+from lorewright.serving.gpu import Card, cards, for_training
 
 MANY = 1e9  # parameters: on a processor a step of such a model takes minutes
 
 
-def seen_cards(accelerator: str) -> list[Card]:
-    """The cards that a tool started from here would see."""
-    chosen = visible(accelerator)
+def seen_cards(accelerator: str, devices: int | str = "all") -> list[Card]:
+    """The cards that a tool started from here would see. devices: how many of them a training takes."""
+    chosen = for_training(accelerator, devices)
     return [card for card in cards() if card.uuid in chosen] if chosen else []
 
 
@@ -63,7 +63,7 @@ def _fallbacks(wanted: Wanted) -> Iterator[Found]:
 
 def _machine_for(wanted: Wanted, model: Model) -> Iterator[Found]:
     if wanted.on_card:
-        found = seen_cards(wanted.accelerator)
+        found = seen_cards(wanted.accelerator, wanted.recipe.train.devices)
         yield from driver(found)
         yield from room(wanted, model, found)
         yield from precision(wanted.config, found)

@@ -13,6 +13,7 @@ from lorewright.envs import CHECKOUT, PACKAGE
 from lorewright.recipe.check_formats import format_problems
 from lorewright.recipe.check_ladder import ladder_problems
 from lorewright.recipe.check_lore import lore_problems
+from lorewright.recipe.check_several import several_problems
 from lorewright.recipe.source import KeyPath, Mark, dotted
 
 SCHEMAS = next(p for p in (PACKAGE / "schema", CHECKOUT / "configs" / "schema") if p.is_dir())
@@ -34,6 +35,8 @@ OWNED: dict[str, dict[str, str]] = {
         "lora_model_dir": "the merge stage takes the adapter that was trained",
         "resume_from_checkpoint": "an interrupted run goes on by itself",
         "auto_resume_from_checkpoints": "an interrupted run goes on by itself",
+        "use_ray": "set train.launcher: ray",
+        "ray_num_workers": "set train.devices",
         "comet_api_key": "a secret stands in the environment or .env: COMET_API_KEY",
         "swanlab_api_key": "a secret stands in the environment or .env: SWANLAB_API_KEY",
         "swanlab_lark_secret": "a secret stands in the environment or .env: SWANLAB_LARK_SECRET",
@@ -199,16 +202,23 @@ def _sentence(error: Any) -> str:
         case "minItems" | "minLength":
             return "must not be empty"
         case "pattern":
-            if tuple(error.absolute_path) == ("serve", "adapters"):
-                return f"{got}: a voice's name is letters, digits, - _ and ."
-            if tuple(error.absolute_path)[:2] == ("data", "augment"):
-                return UNSHOWN[str(error.absolute_path[-1])]
-            if "cors_origins" in error.absolute_path:
-                return f"expected an origin such as http://localhost:3000, or *, got {got}"
-            named = tuple(error.absolute_path) in (("recipe",), ("rag", "collection"))
-            return f"{got} must be small letters, digits, - and _" if named else f"expected a number, got {got}"
+            return _of_a_shape(tuple(error.absolute_path), got)
         case _:
             return str(error.message)[:200]
+
+
+def _of_a_shape(at: KeyPath, got: str) -> str:
+    """What a text that must have a certain shape should have been."""
+    if at == ("serve", "adapters"):
+        return f"{got}: a voice's name is letters, digits, - _ and ."
+    if at[:2] == ("data", "augment"):
+        return UNSHOWN[str(at[-1])]
+    if at == ("train", "devices"):
+        return f"expected a number of cards, or all, got {got}"
+    if "cors_origins" in at:
+        return f"expected an origin such as http://localhost:3000, or *, got {got}"
+    named = at in (("recipe",), ("rag", "collection"))
+    return f"{got} must be small letters, digits, - and _" if named else f"expected a number, got {got}"
 
 
 def _how(error: Any) -> str:
@@ -246,6 +256,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield ("data", "chunk", "overlap"), f"must be at most half of chunk.max ({high}), got {overlap}"
     yield from _voices(values)
     yield from ladder_problems(mapping_at(values, "train").get("on_out_of_memory"), OWNED["axolotl"])
+    yield from several_problems(mapping_at(values, "train"), mapping_at(values, "axolotl"))
     yield from format_problems(mapping_at(values, "data"), values.get("axolotl"))
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"

@@ -32,6 +32,7 @@ from lorewright.recipe.model import (
     Train,
 )
 from lorewright.recipe.source import KeyPath, Mark, Source, dotted
+from lorewright.recipe.zero import ZERO, zero_read
 from lorewright.sources import trouble
 
 NEAR = 0.8  # the share of their five-word runs that near duplicates have in common, when the recipe only says true
@@ -45,7 +46,8 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Recipe:
     """
     path = Path(path)
     source = read_layers(path, overrides)
-    found = source.problems + problems(source.values, source.marks, path) + list(_missing_files(source, path))
+    found = source.problems + list(zero_read(source.values, lambda entry: _full(source, ZERO, path, entry), source.marks))
+    found += problems(source.values, source.marks, path) + list(_missing_files(source, path))
     found += _lore_in_data(source.values, source, path)
     if found:
         raise RecipeError(sorted(found, key=file_order))
@@ -195,7 +197,7 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
         chat_template=values["chat_template"],
         data=_data(data) if data else None,
         axolotl=values.get("axolotl"),
-        train=Train(tuple(_rung(item) for item in values["train"]["on_out_of_memory"]), values["train"]["finished_checkpoints"]),
+        train=Train(**values["train"] | {"on_out_of_memory": tuple(_rung(item) for item in values["train"]["on_out_of_memory"])}),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
         rag=_rag(rag) if rag else None,

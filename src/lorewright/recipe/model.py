@@ -159,10 +159,13 @@ class Rung:
 
 @dataclass(frozen=True)
 class Train:
-    """finished_checkpoints: weights, whole or none."""
+    """finished_checkpoints: weights, whole or none. devices: how many cards, or "all". keep_batch: whether they share a step's examples."""
 
     on_out_of_memory: tuple[Rung, ...]
     finished_checkpoints: str
+    launcher: str = "accelerate"
+    devices: int | str = "all"
+    keep_batch: bool = True
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,12 @@ def visible(accelerator: str) -> tuple[str, ...]:
     return tuple(names.get(word, word) for word in map(str.strip, chosen.split(",")) if word and word != "-1")
 
 
+def for_training(accelerator: str, devices: int | str) -> tuple[str, ...]:
+    """Of the visible cards those that a training takes. devices: as `train.devices` has it."""
+    known = visible(accelerator)
+    return known if devices == "all" else known[: int(devices)]
+
+
 def check_released(pids: Iterable[int], patience: float = 10.0) -> None:
     """Waits until ended processes hold no card memory any more. Raises LorewrightError when they still do."""
     wanted = set(pids)

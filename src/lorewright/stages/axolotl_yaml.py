@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lorewright.manifest import write_whole
+from lorewright.manifest import write_json, write_whole
 from lorewright.stages.run import Run
-from lorewright.training.render import axolotl_config, to_yaml
+from lorewright.training.render import SHARED_OUT, axolotl_config, to_yaml
+
+ZERO_FILE = "deepspeed.json"
 
 
 def write_axolotl_yaml(run: Run, stage: str) -> dict[str, Any]:
@@ -34,10 +36,12 @@ def recipe_config(run: Run, stage: str) -> dict[str, Any]:
     return config
 
 
-def write_config(run: Run, stage: str, config: Mapping[str, Any]) -> None:
-    """axolotl.yaml in the stage's folder, usable by hand there."""
-    verb = "train" if stage == "train" else "preprocess"
-    header = (
-        f"Axolotl's configuration of recipe {run.recipe.name}, written by lorewright.\nBy hand, in this folder: axolotl {verb} axolotl.yaml"
-    )
-    write_whole(run.work / "axolotl.yaml", to_yaml(config, header))
+def write_config(run: Run, stage: str, config: Mapping[str, Any], command: str = "") -> None:
+    """axolotl.yaml in the stage's folder, usable by hand there. command: by which; DeepSpeed's settings become a file beside it."""
+    written = dict(config) if stage == "train" else {key: value for key, value in config.items() if key not in SHARED_OUT}
+    if isinstance(written.get("deepspeed"), dict):
+        write_json(run.work / ZERO_FILE, written["deepspeed"])
+        written["deepspeed"] = ZERO_FILE
+    by_hand = command or f"axolotl {'train' if stage == 'train' else 'preprocess'} axolotl.yaml"
+    header = f"Axolotl's configuration of recipe {run.recipe.name}, written by lorewright.\nBy hand, in this folder: {by_hand}"
+    write_whole(run.work / "axolotl.yaml", to_yaml(written, header))

@@ -14,8 +14,10 @@ from lorewright.manifest import write_json
 from lorewright.plan import Step
 from lorewright.progress import said_seconds
 from lorewright.stages.axolotl_yaml import write_axolotl_yaml
+from lorewright.stages.launched import processes
 from lorewright.stages.run import Facts, Run
 from lorewright.training.estimate import steps, tokens_per_second
+from lorewright.training.several import for_each
 
 WORKER = Path(lorewright.__file__).parent / "workers" / "ledger.py"
 SAMPLES = "samples.jsonl"
@@ -41,24 +43,26 @@ def ledger(step: Step, run: Run) -> Facts:
     found = count(run.work / SAMPLES, run.work / "facts.json")
     write_json(run.work / "ledger.json", found.figures())
     check(found, data.max_dropped, str(run.work / SAMPLES))
-    facts = _facts(found, config)
+    cards = processes(run)
+    facts = _facts(found, for_each(config, cards) if run.recipe.train.keep_batch else config, cards)
     _report(run, facts)
     return facts
 
 
-def _facts(found: Ledger, config: dict[str, Any]) -> Facts:
+def _facts(found: Ledger, config: dict[str, Any], cards: int) -> Facts:
+    """config: what each of the cards is told."""
     side, packed = found.training, bool(config.get("sample_packing"))
     epochs = float(config.get("num_epochs") or 1)
-    speed = found.devices * tokens_per_second(found.parameters, found.flops, gpu=found.gpu)
-    number = steps(config, side.used, side.tokens, packed=packed, devices=found.devices)
-    share = number / max(1, steps(config | {"max_steps": None}, side.used, side.tokens, packed=packed, devices=found.devices))
+    speed = cards * tokens_per_second(found.parameters, found.flops, gpu=found.gpu)
+    number = steps(config, side.used, side.tokens, packed=packed, devices=cards)
+    share = number / max(1, steps(config | {"max_steps": None}, side.used, side.tokens, packed=packed, devices=cards))
     seconds = share * epochs * side.tokens / speed if speed else None
     lost = [(side.truncated, "cut"), (side.dropped, "dropped"), (side.left_out, "left out")]
     said = "".join(f"; {count} {word}" for count, word in lost if count)
     time = f", about {said_seconds(seconds)} here" if seconds else ""
     return {
         "tokens": side.tokens, "trained_tokens": side.trained, "samples": side.used, "truncated": side.truncated, "dropped": side.dropped,
-        "opening": found.opening, "devices": found.devices, "steps": number, "epochs": epochs, "tokens_per_second": round(speed),
+        "opening": found.opening, "devices": cards, "steps": number, "epochs": epochs, "tokens_per_second": round(speed),
         "estimated_seconds": round(seconds) if seconds else None,
         "said": f"{side.tokens:,} tokens in {side.used:,} samples, {side.trained / max(1, side.tokens):.0%} trained{said}; "
         f"{number:,} steps{time}",

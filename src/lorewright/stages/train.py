@@ -17,21 +17,25 @@ from lorewright.models.lineage import sha256
 from lorewright.plan import Step
 from lorewright.preflight import Wanted
 from lorewright.serving import turns
-from lorewright.serving.gpu import drawn, visible
+from lorewright.serving.gpu import drawn
 from lorewright.stages.axolotl_yaml import recipe_config, write_config
+from lorewright.stages.launched import free_port, launched
 from lorewright.stages.run import Facts, Run
 from lorewright.stages.trained import POINTS, TENSORBOARD, draw, finished
 from lorewright.training import full_disk, ladder_record, out_of_memory, points
 from lorewright.training.divergence import Finding, LostError, Watch, remedy, stopped
 from lorewright.training.kept import Keeper, kept_of
 from lorewright.training.ladder import Situation, Taken, applied, next_step
+from lorewright.training.launch import Launcher
 from lorewright.training.live import Live
 from lorewright.training.meter import Meter
 from lorewright.training.packed import with_order
 from lorewright.training.points import Point
 from lorewright.training.progress import Progress
 from lorewright.training.resume import newest_whole, recorded
+from lorewright.training.several import fitted, for_each
 from lorewright.training.stopping import ask_for_checkpoint, trigger, with_trigger
+from lorewright.training.zero_checkpoint import check_shares
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,19 @@ def train(step: Step, run: Run) -> Facts:
 
     Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
     """
-    asked, recipe = {"use_tensorboard": True} | recipe_config(run, step.name), sha256(run.recipe.file)
+    launch, wanted = launched(run)
+    asked, recipe = _shared(run, {"use_tensorboard": True} | recipe_config(run, step.name), launch.processes), sha256(run.recipe.file)
     taken, clear = _remembered(run, asked)
     config, ledger = applied(asked, taken), run.done.get("ledger")
     preflight.check_training(Wanted(run.recipe, run.plan, run.paths, config, run.accelerator, run.work, ledger), run.console.line)
-    wanted, asker = visible(run.accelerator), turns.Asker(f"training of {run.recipe.name}")
-    with turns.cards(wanted, asker, run) as held:
+    with turns.cards(wanted, turns.Asker(f"training of {run.recipe.name}"), run) as held:
         while True:
             if clear:
                 _clear(run.work)
                 ladder_record.write(run.work, asked, taken, clear=False)
             begun = _beginning(run)
             if begun:
+                check_shares(run.work / "adapter" / f"checkpoint-{begun}", launch.processes)
                 run.console.line(f"train     goes on from step {begun}")
             earlier = points.mended(run.work / POINTS)
             progress = Progress(step=begun, points=recorded(points.standing(earlier, begun), run.work / "adapter" / f"checkpoint-{begun}"))
@@ -67,7 +72,8 @@ def train(step: Step, run: Run) -> Facts:
             kills = out_of_memory.kernel_kills()
             try:
                 with full_disk.explained(run.work, progress.facts):
-                    _attempt(run, with_order(with_trigger(applied(asked, taken)), run.work), progress, began, held)
+                    config = with_order(with_trigger(applied(asked, taken)), run.work)
+                    _attempt(run, config, (launch, wanted), progress, began, held)
                 break
             except KeyboardInterrupt:
                 begun = _beginning(run)
@@ -103,15 +109,30 @@ def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], 
     return taken, clear
 
 
-def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, began: Began, held: Sequence[int]) -> None:
-    """One run of Axolotl. began: what it goes on from. held: the locks of the cards, which it inherits.
+def _shared(run: Run, config: dict[str, Any], cards: int) -> dict[str, Any]:
+    """The configuration with a batch that the cards can share evenly, where they share it."""
+    if not run.recipe.train.keep_batch:
+        return config
+    fit, said = fitted(config, cards)
+    if said:
+        run.console.line(f"train     {said}")
+    return fit
+
+
+OnCards = tuple[Launcher, tuple[str, ...]]  # as launched() gives it
+
+
+def _attempt(run: Run, config: Mapping[str, Any], on: OnCards, progress: Progress, began: Began, held: Sequence[int]) -> None:
+    """One run of Axolotl. config: of the whole step. began: what it goes on from. held: the locks of the cards, which it inherits.
 
     Raises process.ToolError, and LorewrightError when the loss is lost.
     """
-    write_config(run, "train", config)
-    watch, wanted = _watch(config, progress.points), visible(run.accelerator)
-    # accelerate holds a trainer without this variable to one thread
-    variables = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))), "TENSORBOARD_LOGGING_DIR": TENSORBOARD}
+    launch, wanted = on
+    command = launch.command(envs.ensure("train").path / "bin", free_port())
+    written = for_each(config, launch.processes) if run.recipe.train.keep_batch else dict(config)
+    write_config(run, "train", written, launch.by_hand())
+    watch = _watch(config, progress.points)
+    variables = launch.variables(len(os.sched_getaffinity(0))) | {"TENSORBOARD_LOGGING_DIR": TENSORBOARD}
     with (
         Meter(partial(drawn, wanted)) as meter,
         run.console.bar("train") as bar,
@@ -121,8 +142,7 @@ def _attempt(run: Run, config: Mapping[str, Any], progress: Progress, began: Beg
         live = Live(progress, config, asdict(began), sink, watch, meter, bar, partial(_tell, run, config), keeper.look)
         try:
             process.run(
-                [str(envs.ensure("train").path / "bin" / "axolotl"), "train", "axolotl.yaml"],
-                environment=variables | run.tool_environment("train", model=str(config["base_model"])),
+                command, environment=run.tool_environment("train", variables, model=str(config["base_model"])),
                 log=run.paths.log("train"), folder=run.work, on_line=live.line, handles=held,
                 wind_down=partial(_wind_down, run, config, live),
             )  # fmt: skip

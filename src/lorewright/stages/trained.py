@@ -19,7 +19,7 @@ from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.lineage import check_adapter, lineage
 from lorewright.progress import shown
 from lorewright.recipe import is_folder, split_revision
-from lorewright.serving.gpu import cards, visible
+from lorewright.serving.gpu import cards, for_training
 from lorewright.stages.run import Facts, Run
 from lorewright.training import ladder_record, points, record
 from lorewright.training.chart import draw_loss
@@ -77,7 +77,7 @@ def _adapter_step(adapter: Path, axolotl: Mapping[str, Any]) -> int | None:
 
 def _machine(run: Run) -> record.Machine:
     """The cards that were trained on, or the processor."""
-    wanted = visible(run.accelerator)
+    wanted = for_training(run.accelerator, run.recipe.train.devices)
     names = {card.uuid: card.name for card in cards()} if wanted else {}
     if wanted:
         return record.Machine(names.get(wanted[0], "NVIDIA GPU"), len(wanted))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lorewright.recipe import Rung, split_revision
+from lorewright.recipe.check_several import zero_stage
+from lorewright.training.several import whole_step
 
 Keys = dict[str, Any]
 LEAST_LENGTH, LEAST_RANK = 256, 8  # where halving stops; a recipe that names a value may go below
@@ -87,12 +89,11 @@ def _micro_batch(at: Situation, rung: Rung) -> Change | Cannot:
 
     Packed samples are put together by the micro-batch's room: with another one a step has other samples, and an epoch other steps.
     """
-    micro = int(at.config.get("micro_batch_size") or 1)
+    micro, gathered = whole_step(at.config)
     if at.phase == "evaluating":
         batch = int(at.config.get("eval_batch_size") or micro)
         return Change({"eval_batch_size": batch // 2}, anew=False) if batch > 1 else Cannot("one sample is evaluated at a time")
     least = int(rung.value or 1)
-    gathered = int(at.config.get("gradient_accumulation_steps") or int(at.config.get("batch_size") or micro) // micro)
     most = least if rung.value else micro // 2
     smaller = next((size for size in range(min(most, micro - 1), 0, -1) if micro * gathered % size == 0), None)
     if smaller is None or micro <= least:
@@ -106,7 +107,7 @@ def _micro_batch(at: Situation, rung: Rung) -> Change | Cannot:
 
 
 def _checkpointing(at: Situation, rung: Rung) -> Change | Cannot:
-    if at.config.get("gradient_checkpointing"):
+    if at.config.get("gradient_checkpointing") or (at.config.get("fsdp_config") or {}).get("activation_checkpointing"):
         return Cannot("gradient_checkpointing is on")
     return Change({"gradient_checkpointing": True}, anew=False)
 
@@ -115,6 +116,8 @@ def _offload(at: Situation, rung: Rung) -> Change | Cannot:
     """What the backward pass starts from goes to the machine's memory; then the frozen layers do, one at a time on the card."""
     if at.config.get("device_map") == "cpu":
         return Cannot("without a card it is the same memory")
+    if at.config.get("fsdp_config") or zero_stage(at.config.get("deepspeed")) == 3:
+        return Cannot("the model is shared out to the cards; fsdp_config.offload_params or deepspeed/zero3_offload.json offloads it")
     if not at.config.get("activation_offloading") and at.config.get("gradient_checkpointing") not in ("offload", "offload_disk"):
         return Change({"gradient_checkpointing": True, "activation_offloading": "hidden_states"}, anew=False)
     if at.config.get("adapter") and not at.config.get("layer_offloading"):
@@ -127,6 +130,8 @@ def _quantise(at: Situation, rung: Rung) -> Change | Cannot:
         return Cannot("a model that is trained whole cannot be quantised")
     if at.config.get("load_in_4bit"):
         return Cannot("the base model is in 4 bit")
+    if zero_stage(at.config.get("deepspeed")) == 3:
+        return Cannot("ZeRO-3 shares out the weights")
     if at.config.get("load_in_8bit"):
         return Change({"adapter": "qlora", "load_in_8bit": False, "load_in_4bit": True}, anew=True)
     return Change({"load_in_8bit": True} | {key: None for key in KERNELS if at.config.get(key)}, anew=True)

@@ -9,8 +9,8 @@ from lorewright.remedies import GPU_MEMORY, MACHINE_MEMORY, diagnose
 
 # The kernel counts the processes that it ended for memory, those of a container's limit among them.
 COUNTER = Path("/proc/vmstat")
-# A launcher reports its child's end in its own words and exits with 1.
-_SIGKILL = re.compile(r"died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|exitcode\s*: -9")
+# A launcher reports its child's end in its own words and exits with 1: accelerate, torchrun, DeepSpeed, Ray.
+_SIGKILL = re.compile(r"died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|exitcode\s*: -9|return code = -9|killed by SIGKILL")
 _STARTED = "Starting trainer"
 _RESUMED = re.compile(r"Using auto-resume functionality|Resuming from last checkpoint")
 _EVALUATION, _EVALUATED = "Running evaluation step", "'eval_loss'"

@@ -1,0 +1,57 @@
+"""On which cards a recipe trains here, and by which launcher."""
+
+from __future__ import annotations
+
+import socket
+
+from lorewright import extras
+from lorewright.errors import LorewrightError
+from lorewright.serving.gpu import cards, for_training, visible
+from lorewright.stages.run import Run
+from lorewright.training.launch import Launcher
+
+
+def launched(run: Run) -> tuple[Launcher, tuple[str, ...]]:
+    """How the training is started, and the cards it takes. Raises LorewrightError for what is not there."""
+    train, known = run.recipe.train, visible(run.accelerator)
+    if run.accelerator != "cuda":
+        return _without_a_card(run), ()
+    count = len(known) if train.devices == "all" else int(train.devices)
+    if count > len(known) or not known:
+        what = f"train.devices is {train.devices}" if count else "a training needs a card"
+        seen = f"{len(known) or 'no'} card{'' if len(known) == 1 else 's'} {'is' if len(known) == 1 else 'are'} visible"
+        raise LorewrightError(f"{what}, and {seen}", remedy="set train.devices to all, or look at nvidia-smi and CUDA_VISIBLE_DEVICES")
+    zero = (run.recipe.axolotl or {}).get("deepspeed")
+    if train.launcher in ("deepspeed", "ray"):
+        extras.need(train.launcher, f"train.launcher {train.launcher}")
+    if zero:
+        extras.need("deepspeed", "axolotl.deepspeed")
+    named = train.launcher == "deepspeed" or count < len(known)  # DeepSpeed's launcher passes over CUDA_VISIBLE_DEVICES
+    return Launcher(train.launcher, count, _numbers(known[:count]) if named else ""), known[:count]
+
+
+def processes(run: Run) -> int:
+    """How many cards would share a step here, for an estimate."""
+    return len(for_training(run.accelerator, run.recipe.train.devices)) or 1
+
+
+def free_port() -> int:
+    """One on which the processes of a training can meet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _without_a_card(run: Run) -> Launcher:
+    """Axolotl trains in one process on a processor; DeepSpeed and Ray need cards."""
+    train = run.recipe.train
+    launcher = train.launcher if train.launcher in ("accelerate", "torchrun") else "accelerate"
+    if launcher != train.launcher:
+        run.console.line(f"train     launcher {train.launcher} became {launcher}: there is no card")
+    return Launcher(launcher)
+
+
+def _numbers(wanted: tuple[str, ...]) -> str:
+    """Cards by their number instead of their UUID."""
+    known = {card.uuid: card.number for card in cards()}
+    return ",".join(known.get(card, card) for card in wanted)
