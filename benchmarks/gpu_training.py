@@ -54,6 +54,9 @@ PLACES = ("base_model", "datasets", "output_dir", "dataset_prepared_path")  # th
 METRICS = re.compile(r"\{'(?:eval_)?loss':[^{}]*\}")
 
 
+Logged = Sequence[tuple[float, dict[str, Any]]]
+
+
 class Card:
     """The first card's memory in use and power, looked at ten times a second while a case runs; nothing where there is none."""
 
@@ -130,10 +133,8 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     with Card() as card:
-        logged = train(python, file, folder / f"{name}.log")
+        logged, evaluated = train(python, file, folder / f"{name}.log")
     warm = 2 if tiny else WARM
-    evaluated = [point for _, point in logged if "eval_loss" in point]
-    logged = [(at, point) for at, point in logged if "loss" in point]
     if len(logged) != config["max_steps"] or not evaluated:
         raise ValueError(f"{name}: {len(logged)} of {config['max_steps']} steps logged; see {folder / name}.log")
     shutil.rmtree(folder / "out" / name, ignore_errors=True)
@@ -147,8 +148,11 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     )
 
 
-def train(python: Path, file: Path, log: Path, cards: int = 1) -> list[tuple[float, dict[str, Any]]]:
-    """(time of its end, what was logged) of every step. cards: with several, torchrun starts a process for each."""
+def train(python: Path, file: Path, log: Path, cards: int = 1) -> tuple[Logged, list[dict[str, Any]]]:
+    """(time of its end, what was logged) of every step, and what was logged of the evaluations.
+
+    cards: with several, torchrun starts a process for each.
+    """
     paths = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": f"{REPO / 'benchmarks'}:{os.environ.get('PYTHONPATH', '')}"}
     environment = os.environ | paths | {"AXOLOTL_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     command = [str(python), "-m", "axolotl.cli.main", "train", str(file), "--launcher", "python"]
@@ -166,10 +170,7 @@ def train(python: Path, file: Path, log: Path, cards: int = 1) -> list[tuple[flo
                 logged.append((time.monotonic(), ast.literal_eval(found[0])))
     if tool.wait():
         raise subprocess.CalledProcessError(tool.returncode, command, log.read_text(encoding="utf-8")[-3000:])
-    return logged
-
-
-Logged = Sequence[tuple[float, dict[str, Any]]]
+    return [one for one in logged if "loss" in one[1]], [point for _, point in logged if "eval_loss" in point]
 
 
 def figures(config: Mapping[str, Any], shape: Mapping[str, Any], logged: Logged, warm: int, card: Card) -> dict[str, Any]:

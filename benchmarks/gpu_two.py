@@ -68,7 +68,7 @@ def run_one(name: str, case: Two, cards: int, root: Path, python: Path, steps: i
     file = folder / f"{name}-{cards}.yaml"
     file.write_text(yaml.safe_dump(for_each(config, cards)), encoding="utf-8")
     with Card() as card:
-        logged = train(python, file, folder / f"{name}-{cards}.log", cards)
+        logged, _ = train(python, file, folder / f"{name}-{cards}.log", cards)
     if len(logged) != config["max_steps"]:
         raise ValueError(f"{name}: {len(logged)} of {config['max_steps']} steps logged")
     return figures(config, shape, logged, 2 if tiny else WARM, card)
