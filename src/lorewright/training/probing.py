@@ -11,6 +11,7 @@ from typing import Any
 
 from lorewright.data.ledger import samples
 from lorewright.errors import LorewrightError
+from lorewright.training.several import whole_step
 
 STEPS = 5  # the first prepares kernels
 GATHERED = 2  # micro-batches a step: at the second one the gradients of the first are there
@@ -55,8 +56,7 @@ def wanted(config: Mapping[str, Any]) -> int:
 
 
 def gathered_of(config: Mapping[str, Any]) -> int:
-    micro = int(config.get("micro_batch_size") or 1)
-    return min(GATHERED, int(config.get("gradient_accumulation_steps") or int(config.get("batch_size") or micro) // micro))
+    return min(GATHERED, whole_step(config)[1])
 
 
 def probe_config(config: Mapping[str, Any], training: str, validation: str | None) -> dict[str, Any]:

@@ -78,8 +78,13 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _from_cache(name: str, revision: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(name, "config.json", revision=revision or None)
+    try:
+        found = try_to_load_from_cache(name, "config.json", revision=revision or None)
+    except HFValidationError:
+        remedy = "base_model is ORGANISATION/NAME, or a folder beginning with / or ./"
+        raise LorewrightError(f"{name} is no name that the hub can have", remedy=remedy) from None
     return Path(found) if isinstance(found, str) else None
 
 

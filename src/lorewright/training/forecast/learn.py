@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json
 from lorewright.training.forecast.calibration import Lesson, keep, lessons, measured
 from lorewright.training.forecast.found import find_model
@@ -34,7 +33,7 @@ def _lesson(folder: Path) -> Iterator[Lesson]:
         gpu = find_gpu(str(found["device"]))
         ledger = read_json(folder.parents[1] / "latest" / "ledger" / "ledger.json")
         memory, time = compare(config, gpu, found, ledger)
-    except (LorewrightError, yaml.YAMLError, KeyError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 (whatever is wrong with an old training's files, a new one goes on)
         return
     if memory or time:
         yield Lesson(folder.name, gpu.name, folder.parents[1].name, memory, time)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lorewright.training.forecast.shape import ATTENTION, MLP, Linear, Shape
+from lorewright.training.several import whole_step
 
 KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
 
@@ -57,8 +58,7 @@ def settings_of(axolotl: Mapping[str, Any], shape: Shape) -> Settings:
     bits = 4 if axolotl.get("load_in_4bit") else 8 if axolotl.get("load_in_8bit") else 16 if half else 32
     rank = int(axolotl.get("lora_r") or 8) if adapter in ("lora", "qlora") else 0
     targets = _targets(axolotl, shape)
-    micro = int(axolotl.get("micro_batch_size") or 1)
-    gathered = int(axolotl.get("gradient_accumulation_steps") or int(axolotl.get("batch_size") or micro) // micro)
+    micro, gathered = whole_step(axolotl)
     offload = bool(axolotl.get("activation_offloading")) or axolotl.get("gradient_checkpointing") in ("offload", "offload_disk")
     double = (axolotl.get("bnb_config_kwargs") or {}).get("bnb_4bit_use_double_quant", True)
     return Settings(

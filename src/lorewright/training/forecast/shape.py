@@ -9,6 +9,9 @@ from typing import Any
 from lorewright.errors import LorewrightError
 
 NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+# Some models have a list of these, one number a layer.
+USED = ("num_key_value_heads", "head_dim", "intermediate_size", "moe_intermediate_size", "num_local_experts", "num_experts",
+        "num_experts_per_tok")  # fmt: skip
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
 
@@ -108,10 +111,9 @@ class Shape:
 
 def shape_of(config: Mapping[str, Any], where: str) -> Shape:
     """The shape that a config.json means. where: said in the error for one that holds no decoder of this kind."""
-    text: Mapping[str, Any] = config.get("text_config") or config
-    missing = [key for key in NEEDED if not isinstance(text.get(key), int)]
-    if missing:
-        raise LorewrightError(f"no size can be read from this config.json: {', '.join(missing)} not given", where=where)
+    inner = config.get("text_config")
+    text: Mapping[str, Any] = inner if isinstance(inner, Mapping) and inner else config
+    _check(text, where)
     kind = str(text.get("model_type", ""))
     experts = int(text.get("num_local_experts") or text.get("num_experts") or 0)
     heads = int(text["num_attention_heads"])
@@ -123,3 +125,18 @@ def shape_of(config: Mapping[str, Any], where: str) -> Shape:
         experts=experts, used=int(text.get("num_experts_per_tok") or 0) if experts else 0, head_norms=kind.startswith("qwen3"),
         biases=bool(text.get("attention_bias")) or kind == "gpt_oss",
     )  # fmt: skip
+
+
+def _check(text: Mapping[str, Any], where: str) -> None:
+    """Raises LorewrightError for a number that is missing, or is none that equal layers can have."""
+    missing = [key for key in NEEDED if text.get(key) is None]
+    wrong = [key for key in (*NEEDED, *USED) if text.get(key) is not None and not _whole(text[key], 1 if key in NEEDED else 0)]
+    said = ([f"{', '.join(missing)} not given"] if missing else []) + (
+        [f"{', '.join(wrong)} must be one whole number above 0"] if wrong else []
+    )
+    if said:
+        raise LorewrightError(f"no size can be read from this config.json: {'; '.join(said)}", where=where)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

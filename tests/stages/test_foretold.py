@@ -1,0 +1,63 @@
+"""What a training that begins is foretold: an estimate, which never ends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorewright.runner import Choice, execute
+from lorewright.serving.gpu import Card
+from lorewright.stages import Run
+from lorewright.stages.foretold import foretold
+
+RunOf = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cards of different kinds, no calibration, no hub."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    here = [Card("0", "GPU-0", "NVIDIA GeForce RTX 3060", 12000, 11000), Card("1", "GPU-1", "NVIDIA H200", 140000, 139000)]
+    monkeypatch.setattr("lorewright.serving.gpu.cards", lambda: here)
+    monkeypatch.setattr("lorewright.stages.foretold.cards", lambda: here)
+
+
+def on_cards(run: Run) -> Run:
+    run.accelerator = "cuda"
+    return run
+
+
+def test_a_training_is_foretold_for_the_cards_it_takes(repo: Path, run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    found = foretold(on_cards(run_of(repo / "configs/qlora_style_transfer.yaml")))
+    assert (found["gpu"], found["devices"], found["verdict"]) == ("H200", 1, "fits")
+
+
+@pytest.mark.parametrize("config", [
+    "{half", "[]", json.dumps({"num_attention_heads": 0}), json.dumps({"text_config": 3}), json.dumps({"num_hidden_layers": [1, 2]}),
+])  # fmt: skip
+def test_a_model_that_nothing_is_known_of_is_trained_all_the_same(
+    make_recipe: Any, run_of: RunOf, fake_tools: Path, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(make_recipe())
+    (Path(run.recipe.base_model) / "config.json").write_text(config)
+    assert foretold(on_cards(run)) == {}
+
+
+def test_a_fault_of_the_estimate_ends_no_training(
+    make_recipe: Any, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*words: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("lorewright.stages.foretold._foretold", broken)
+    run = run_of(make_recipe())
+    execute(run, Choice(only=("prepare", "ledger", "train")))
+    assert (run.done["train"] / "adapter").is_dir()
