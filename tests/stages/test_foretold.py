@@ -13,6 +13,7 @@ from lorewright.runner import Choice, execute
 from lorewright.serving.gpu import Card
 from lorewright.stages import Run
 from lorewright.stages.foretold import foretold
+from lorewright.training.forecast.learn import _ledger_of
 
 RunOf = Callable[..., Run]
 
@@ -61,3 +62,12 @@ def test_a_fault_of_the_estimate_ends_no_training(
     run = run_of(make_recipe())
     execute(run, Choice(only=("prepare", "ledger", "train")))
     assert (run.done["train"] / "adapter").is_dir()
+
+
+def test_a_trainings_own_ledger_is_found_among_others(make_recipe: Any, run_of: RunOf, fake_tools: Path) -> None:
+    first, last = (run_of(make_recipe(), f"data.chunk.max={most}") for most in (80, 40))
+    for run in (first, last):
+        execute(run, Choice(only=("prepare", "ledger", "train")))
+    for run in (first, last):
+        assert _ledger_of(run.done["train"]) == json.loads((run.done["ledger"] / "ledger.json").read_text())
+    assert _ledger_of(first.done["train"]) != _ledger_of(last.done["train"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,15 @@ def test_only_the_newest_count() -> None:
     assert taught(*[1.5] * 9, *[1.1] * 9).time == taught(*[1.1] * 9).time
 
 
-def finished(runs: Path, recipe: str, key: str, **measured: Any) -> Path:
+def finished(runs: Path, recipe: str, key: str, keys: Mapping[str, Any] = LIGER, longest: int = 2048, **measured: Any) -> Path:
+    """A training and the ledger that it needed, of examples of one length."""
     folder = runs / recipe / "train" / key
     write_json(folder / "training.json", {"device": "NVIDIA H200", "gpus": 1} | measured)
-    (folder / "axolotl.yaml").write_text(yaml.safe_dump(LIGER))
+    (folder / "axolotl.yaml").write_text(yaml.safe_dump(dict(keys)))
+    write_json(folder / "step.json", {"needs": {"ledger": f"of {key}"}})
+    sides = {"training": {"lengths": {str(longest): 400}}, "validation": {"lengths": {}}}
+    write_json(runs / recipe / "ledger" / f"ledger of {key}" / "step.json", {"digest": f"of {key}"})
+    write_json(runs / recipe / "ledger" / f"ledger of {key}" / "ledger.json", sides)
     return folder
 
 
@@ -77,6 +83,46 @@ def test_planning_learns_from_the_runs_that_lie_there(repo: Path, tmp_path: Path
     finished(tmp_path / "runs", "mine", "abc", peak_vram_bytes=round(12 * GIB), steps=100, tokens=tokens, seconds=tokens / 9650)
     main(["plan", str(repo / "configs/qlora_style_transfer.yaml"), "--runs", str(tmp_path / "runs"), "--gpu", "H200"])
     assert "corrected by 1 training on this kind of card (memory × 1.09, time × 1.00;" in capsys.readouterr().out
+
+
+def test_a_training_is_set_beside_its_own_ledger(tmp_path: Path) -> None:
+    """The newest set's examples are much longer; and where the own ledger is gone, nothing is learnt."""
+    runs = tmp_path / "runs"
+    for key, longest in (("short", 512), ("long", 2048)):
+        finished(runs, "mine", key, longest=longest, peak_vram_bytes=round(9.97 * GIB))
+    (runs / "mine" / "latest").mkdir()
+    (runs / "mine" / "latest" / "ledger").symlink_to("../ledger/ledger of long")
+    finished(runs, "other", "gone", peak_vram_bytes=round(9.97 * GIB))
+    shutil.rmtree(runs / "other" / "ledger")
+    learn(runs)
+    known = {one.key: one.memory for one in lessons()}
+    assert set(known) == {"short", "long"}
+    assert known["long"] == pytest.approx(1, abs=0.01) and (known["short"] or 0) > 1.2
+
+
+def test_smoke_runs_and_shared_models_teach_nothing(tmp_path: Path) -> None:
+    finished(tmp_path, "mine-smoke", "1", peak_vram_bytes=round(9.97 * GIB))
+    finished(tmp_path, "sharded", "2", LIGER | {"fsdp_version": 2, "fsdp_config": {"reshard_after_forward": True}}, peak_vram_bytes=GIB * 8)
+    finished(tmp_path, "sharded", "3", LIGER | {"deepspeed": "deepspeed.json"}, peak_vram_bytes=GIB * 8)
+    learn(tmp_path)
+    assert lessons() == []
+
+
+def test_a_training_done_again_on_another_card_is_another_lesson(tmp_path: Path) -> None:
+    finished(tmp_path, "mine", "1", peak_vram_bytes=round(9.97 * GIB))
+    learn(tmp_path)
+    finished(tmp_path, "mine", "1", device="NVIDIA GeForce RTX 4090", peak_vram_bytes=round(9.97 * GIB))
+    learn(tmp_path)
+    assert [(one.key, one.device) for one in lessons()] == [("1", "H200"), ("1", "RTX 4090")]
+
+
+def test_lessons_of_an_older_forecast_are_not_used(tmp_path: Path) -> None:
+    old = {"key": "1", "device": "H200", "recipe": "mine", "memory": 1.3, "time": 1.3}
+    write_json(store(), [old])
+    assert correction("H200", lessons()) == Correction()
+    finished(tmp_path, "mine", "1", peak_vram_bytes=round(9.97 * GIB))
+    learn(tmp_path)
+    assert correction("H200", lessons()).trainings == 1, "the training that still lies there is learnt from anew"
 
 
 def test_what_the_driver_measured_is_set_beside_what_the_card_needs() -> None:

@@ -20,6 +20,7 @@ NEWEST = 9  # trainings of a kind of device that count
 # A measurement this far off is a disturbed one (another program on the card, a suspended machine), or a forecast that is wrong in
 # another way than by a factor: it is kept, and not used.
 WILD = 2.0
+VERSION = 2  # of the forecast: what was learnt of another one says nothing about this one. Raised with every change of its figures
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,25 @@ NONE = Correction()
 
 @dataclass(frozen=True)
 class Lesson:
-    """A finished training. key: its folder's name. memory, time: measured over predicted; None where it was not measured."""
+    """A finished training. key: its fingerprint. memory, time: measured over predicted; None where it was not measured. version: of
+    the forecast that predicted it."""
 
     key: str
     device: str
     recipe: str
     memory: float | None
     time: float | None
+    version: int = VERSION
+
+    @property
+    def of(self) -> tuple[str, str, int]:
+        """What it is a lesson of: a training may be done again on another card."""
+        return self.key, self.device, self.version
 
     @property
     def usable(self) -> bool:
         found = [ratio for ratio in (self.memory, self.time) if ratio is not None]
-        return bool(found) and all(1 / WILD <= ratio <= WILD for ratio in found)
+        return bool(found) and self.version == VERSION and all(1 / WILD <= ratio <= WILD for ratio in found)
 
 
 def store() -> Path:
@@ -58,15 +66,15 @@ def lessons() -> list[Lesson]:
     """All that are kept, oldest first; none where the file cannot be read."""
     try:
         kept = read_json(store()) or []
-        return [Lesson(**one) for one in kept]
+        return [Lesson(**({"version": 1} | one)) for one in kept]
     except (ValueError, TypeError):
         return []
 
 
 def keep(learnt: Sequence[Lesson]) -> None:
     """Adds trainings, each once."""
-    known = {one.key: one for one in lessons()}
-    fresh = [one for one in learnt if one.key not in known]
+    known = {one.of: one for one in lessons()}
+    fresh = [one for one in learnt if one.of not in known]
     if fresh:
         write_json(store(), [asdict(one) for one in (*known.values(), *fresh)])
 

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lorewright.manifest import read_json
-from lorewright.training.forecast.calibration import Lesson, keep, lessons, measured
+from lorewright.manifest import RECORD, read_json
+from lorewright.training.forecast.calibration import VERSION, Lesson, keep, lessons, measured
 from lorewright.training.forecast.found import find_model
 from lorewright.training.forecast.gpus import Gpu, find_gpu
 from lorewright.training.forecast.lengths import fullest, limited
 from lorewright.training.forecast.memory import Batch, highest, peaks
 from lorewright.training.forecast.settings import settings_of
 from lorewright.training.forecast.speed import step_seconds, work_of
+from lorewright.training.render import SHARED_OUT
+
+SMOKE = "-smoke"  # how the recipes that smoke/shrink.py makes are named
 
 
 def learn(runs: Path) -> None:
     """Keeps what finished trainings in this folder measured and what was not known yet. A training that cannot be read teaches nothing."""
-    known = {one.key for one in lessons()}
-    keep([lesson for folder in sorted(runs.glob("*/train/*")) if folder.name not in known for lesson in _lesson(folder)])
+    known = {one.of for one in lessons()}
+    keep([lesson for folder in sorted(runs.glob("*/train/*")) for lesson in _lesson(folder, known)])
 
 
-def _lesson(folder: Path) -> Iterator[Lesson]:
-    found = measured(folder)
-    if not found or folder.suffix or not found.get("device") or not (folder / "axolotl.yaml").is_file():
+def _lesson(folder: Path, known: Collection[tuple[str, str, int]]) -> Iterator[Lesson]:
+    """Nothing of a smoke run, whose few steps are no measure, and of a model that was shared out to the cards."""
+    recipe, found = folder.parents[1].name, measured(folder)
+    if not found or folder.suffix or not found.get("device") or recipe.endswith(SMOKE):
         return
     try:
-        config = yaml.safe_load((folder / "axolotl.yaml").read_text(encoding="utf-8"))
         gpu = find_gpu(str(found["device"]))
-        ledger = read_json(folder.parents[1] / "latest" / "ledger" / "ledger.json")
+        if (folder.name, gpu.name, VERSION) in known:
+            return
+        config = yaml.safe_load((folder / "axolotl.yaml").read_text(encoding="utf-8"))
+        ledger = _ledger_of(folder)
+        if ledger is None or any(config.get(key) for key in SHARED_OUT):
+            return
         memory, time = compare(config, gpu, found, ledger)
     except Exception:  # noqa: BLE001 (whatever is wrong with an old training's files, a new one goes on)
         return
     if memory or time:
-        yield Lesson(folder.name, gpu.name, folder.parents[1].name, memory, time)
+        yield Lesson(folder.name, gpu.name, recipe, memory, time)
+
+
+def _ledger_of(folder: Path) -> Mapping[str, Any] | None:
+    """The figures of the ledger that this training needed, of all that were made; None where it is not there any more."""
+    wanted = (read_json(folder / RECORD) or {}).get("needs", {}).get("ledger")
+    made = [
+        ledger for ledger in folder.parents[1].glob("ledger/*") if wanted and (read_json(ledger / RECORD) or {}).get("digest") == wanted
+    ]
+    found: Mapping[str, Any] | None = read_json(made[0] / "ledger.json") if made else None
+    return found
 
 
 def compare(
