@@ -68,12 +68,29 @@ class Peak:
 
 def weights(shape: Shape, settings: Settings) -> float:
     """Bytes of the frozen model. bitsandbytes quantises linear modules alone: embedding, output matrix and norms stay as they are."""
-    each = {4: NF4 if settings.double_quant else NF4_PLAIN, 8: INT8, 16: 2.0, 32: 4.0}[settings.bits]
-    wide = 2.0 if settings.bits < 32 else 4.0
-    experts = each if settings.experts_quantised else wide
-    own = wide * (shape.embedding + shape.head + shape.small) + shape.layers * shape.expert_layer * experts
-    linears = shape.linear_parameters * each
+    experts = shape.layers * shape.expert_layer * _each_expert(settings)
+    own = outer_weights(shape, settings) + experts
+    linears = shape.linear_parameters * _each(settings)
     return own + (linears / shape.layers * 2 if settings.layers_offloaded else linears)
+
+
+def layer_weights(shape: Shape, settings: Settings) -> float:
+    """Bytes of one layer's matrices and experts."""
+    return shape.linear_parameters / shape.layers * _each(settings) + shape.expert_layer * _each_expert(settings)
+
+
+def outer_weights(shape: Shape, settings: Settings) -> float:
+    """Bytes of embedding, output matrix and all that is never quantised."""
+    return (2.0 if settings.bits < 32 else 4.0) * (shape.embedding + shape.head + shape.small)
+
+
+def _each(settings: Settings) -> float:
+    """Bytes a number of a linear module."""
+    return {4: NF4 if settings.double_quant else NF4_PLAIN, 8: INT8, 16: 2.0, 32: 4.0}[settings.bits]
+
+
+def _each_expert(settings: Settings) -> float:
+    return _each(settings) if settings.experts_quantised else 2.0 if settings.bits < 32 else 4.0
 
 
 def trained(shape: Shape, settings: Settings) -> int:

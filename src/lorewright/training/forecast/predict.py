@@ -14,6 +14,7 @@ from lorewright.training.forecast.gpus import Gpu
 from lorewright.training.forecast.lengths import Lengths, fullest, limited, usual
 from lorewright.training.forecast.memory import GIB, STATE, STATES, Batch, Peak, highest, peaks, trained
 from lorewright.training.forecast.settings import Settings, settings_of
+from lorewright.training.forecast.sharing import on_each, shared_of
 from lorewright.training.forecast.speed import READ, evaluation_work, step_seconds, work_of
 
 # How far a forecast of the peak may be off: within it of the card's memory is tight.
@@ -53,7 +54,8 @@ class Time:
 
 @dataclass(frozen=True)
 class Forecast:
-    """phases: the peak of each, as computed. probed: the correction was measured in a few real steps of this very training."""
+    """phases: the peak of each on one card, as computed. shared: parts of it that are divided by the cards. probed: the correction was
+    measured in a few real steps of this very training."""
 
     config: Mapping[str, Any]
     model: Model
@@ -66,6 +68,7 @@ class Forecast:
     resources: Resources
     correction: Correction
     probed: bool = False
+    shared: tuple[str, ...] = ()
 
     @property
     def peak(self) -> Peak:
@@ -113,16 +116,18 @@ class Forecast:
 def predict(
     config: Mapping[str, Any], model: Model, gpu: Gpu, lengths: Lengths, *, devices: int = 1, correction: Correction = NONE
 ) -> Forecast:
-    """config: Axolotl's. devices: cards that share the examples of a step, each with the whole model."""
+    """config: Axolotl's. devices: cards that share the examples of a step, each with the whole model unless the
+    configuration shares that too."""
     settings = settings_of(config, model.shape)
     training = limited(lengths.training, settings.length)
     held_out = limited(lengths.held_out, int(config.get("eval_sequence_len") or settings.length)) if settings.evaluated else {}
     full = fullest(training, settings.micro, settings.length, packed=settings.packed)
     evaluated = fullest(held_out, settings.evaluated, settings.length, packed=settings.packed) if held_out else None
-    phases = tuple(peaks(model.shape, settings, full, evaluated))
+    shared = shared_of(config) if devices > 1 else ()
+    phases = tuple(on_each(peak, shared, devices, model.shape, settings) for peak in peaks(model.shape, settings, full, evaluated))
     time = _time(config, model, settings, gpu, training, held_out, devices)
     resources = _resources(config, model, settings, time.steps)
-    return Forecast(config, model, settings, gpu, devices, lengths, phases, time, resources, correction)
+    return Forecast(config, model, settings, gpu, devices, lengths, phases, time, resources, correction, shared=shared)
 
 
 def _time(

@@ -43,6 +43,9 @@ def _memory(found: Forecast) -> Iterator[str]:
     paged = f"; optimizer {_gib(found.peak.paged)}, paged: on the card while it has room" if found.peak.paged else ""
     corrected = f", corrected {_gib(found.allocated)}" if found.allocated != found.peak.allocated else ""
     yield _row("", f"the most{corrected} and {' and '.join(more)} make {_gib(found.needed)}{paged}")
+    if found.shared:
+        gathered = "; workspace has what is gathered to work on" if "weights" in found.shared else ""
+        yield _row("shared", f"{', '.join(found.shared)} by {found.devices} cards{gathered}; the time to pass them around is not counted")
 
 
 def _time(found: Forecast) -> Iterator[str]:
@@ -111,7 +114,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "verdict": found.verdict,
         "model": {"parameters": found.model.shape.parameters, "trained": found.trained, "from": found.model.where},
         "memory": {
-            "needed": round(found.needed), "allocated": round(found.allocated), "phase": found.peak.phase,
+            "needed": round(found.needed), "allocated": round(found.allocated), "phase": found.peak.phase, "shared": list(found.shared),
             "phases": {peak.phase: _peak(peak) for peak in found.phases},
         },
         "set": {"examples": found.lengths.samples, "tokens": found.lengths.tokens, "measured": found.lengths.measured},

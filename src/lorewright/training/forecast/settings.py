@@ -65,14 +65,28 @@ def settings_of(axolotl: Mapping[str, Any], shape: Shape) -> Settings:
         bits=bits, width=2 if half or bits < 16 else 4, rank=rank, targets=targets, saved=tuple(axolotl.get("lora_modules_to_save") or ()),
         dropout=float(axolotl.get("lora_dropout") or 0) > 0, kernels=_kernels(axolotl, targets),
         length=int(axolotl.get("sequence_len") or 512), micro=micro, gathered=gathered, packed=bool(axolotl.get("sample_packing")),
-        checkpointing=bool(axolotl.get("gradient_checkpointing")) or axolotl.get("activation_offloading") == "hidden_states",
+        checkpointing=bool(axolotl.get("gradient_checkpointing") or of_fsdp(axolotl, "activation_checkpointing"))
+        or axolotl.get("activation_offloading") == "hidden_states",
         offload=offload, layers_offloaded=bool(axolotl.get("layer_offloading")), norm_kernel=bool(axolotl.get("liger_rms_norm")),
         rope_kernel=bool(axolotl.get("liger_rope")), glu_kernel=bool(axolotl.get("liger_glu_activation")), loss=_loss(axolotl),
         attention=_attention(axolotl), optimizer=str(axolotl.get("optimizer") or "adamw_torch_fused"),
         experts_quantised=bool(axolotl.get("quantize_moe_experts")), double_quant=bool(double),
         evaluated=int(axolotl.get("eval_batch_size") or micro) if _evaluates(axolotl) else 0, tf32=bool(axolotl.get("tf32")),
-        upcast=bool(rank) and (half or bits < 16) and not (bits == 4 and axolotl.get("embeddings_skip_upcast")),
+        upcast=_upcast(axolotl, bits, adapted=bool(rank), half=half),
     )  # fmt: skip
+
+
+def of_fsdp(axolotl: Mapping[str, Any], key: str) -> Any:
+    """A key of fsdp_config, which its first version begins with fsdp_; None where it is not given."""
+    given = axolotl.get("fsdp_config")
+    return given.get(key, given.get(f"fsdp_{key}")) if isinstance(given, Mapping) else None
+
+
+def _upcast(axolotl: Mapping[str, Any], bits: int, *, adapted: bool, half: bool) -> bool:
+    """FSDP wants one type in the whole model."""
+    if axolotl.get("fsdp_config") or axolotl.get("fsdp"):
+        return False
+    return adapted and (half or bits < 16) and not (bits == 4 and axolotl.get("embeddings_skip_upcast"))
 
 
 def _targets(axolotl: Mapping[str, Any], shape: Shape) -> tuple[str, ...]:
