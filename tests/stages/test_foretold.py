@@ -27,7 +27,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     here = [Card("0", "GPU-0", "NVIDIA GeForce RTX 3060", 12000, 11000), Card("1", "GPU-1", "NVIDIA H200", 140000, 139000)]
     monkeypatch.setattr("lorewright.serving.gpu.cards", lambda: here)
-    monkeypatch.setattr("lorewright.stages.foretold.cards", lambda: here)
 
 
 def on_cards(run: Run) -> Run:

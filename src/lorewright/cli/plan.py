@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, replace
+import os
+from dataclasses import asdict
 from typing import Any
 
 from lorewright.cli.arguments import add_recipe, recipe_of
@@ -13,6 +14,7 @@ from lorewright.errors import LorewrightError
 from lorewright.plan import Paths, Plan, make_plan
 from lorewright.recipe import Recipe
 from lorewright.serving.gpu import cards
+from lorewright.stages.foretold import taken
 from lorewright.training.forecast.asked import Answer, of_recipe
 from lorewright.training.forecast.gpus import Gpu, find_gpu
 from lorewright.training.forecast.said import as_json, lines
@@ -55,7 +57,7 @@ def _steps(plan: Plan, recipe: Recipe) -> list[str]:
 def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
     """gpu: a name of the table, with the number of cards before it (2xH100), or `this`."""
     if gpu == "this":
-        return of_recipe(recipe, paths, _here())
+        return of_recipe(recipe, paths, *_here(recipe))
     number, sign, name = gpu.replace("×", "x").partition("x")
     many = bool(sign) and number.strip().isdigit() and int(number) > 0
     return of_recipe(recipe, paths, find_gpu(name if many else gpu), int(number) if many else 1)
@@ -72,16 +74,17 @@ def _probed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
     if accelerator() != "cuda":
         why = "a probe measures a GPU's memory and speed, and no NVIDIA driver answers on this machine"
         raise LorewrightError(why, remedy="name a GPU to compute it: --gpu 'RTX 5090'; on a processor try run --smoke")
-    here = _here()
-    computed = of_recipe(recipe, paths, here)
+    card, devices = _here(recipe)
+    alone = of_recipe(recipe, paths, card)  # a probe runs on one card
     measured = probe(Run(recipe, make_plan(recipe), paths, Console()))
-    return of_recipe(recipe, paths, here, measured=correction_by(measured, computed.now))
+    return of_recipe(recipe, paths, card, devices, measured=correction_by(measured, alone.now))
 
 
-def _here() -> Gpu:
-    """This machine's first card, with the memory that it says it has."""
-    known = cards()
-    if not known:
-        raise LorewrightError("no NVIDIA GPU answers on this machine", remedy="name one: --gpu 'RTX 5090'")
-    gpu = find_gpu(known[0].name)
-    return replace(gpu, memory=known[0].total * 2**20) if known[0].total else gpu
+def _here(recipe: Recipe) -> tuple[Gpu, int]:
+    """The card that a training of this recipe would take on this machine, and how many."""
+    here = taken("cuda", recipe.train.devices)
+    if not here:
+        hidden = "CUDA_VISIBLE_DEVICES" in os.environ and bool(cards())
+        why = "CUDA_VISIBLE_DEVICES hides the GPUs of this machine" if hidden else "no NVIDIA GPU answers on this machine"
+        raise LorewrightError(why, remedy="name one: --gpu 'RTX 5090'")
+    return here

@@ -123,6 +123,12 @@ def for_training(accelerator: str, devices: int | str) -> tuple[str, ...]:
     return known if devices == "all" else known[: int(devices)]
 
 
+def cards_for_training(accelerator: str, devices: int | str) -> list[Card]:
+    """The same, as nvidia-smi describes them; without those that it does not name."""
+    known = {card.uuid: card for card in cards()}
+    return [known[uuid] for uuid in for_training(accelerator, devices) if uuid in known]
+
+
 def check_released(pids: Iterable[int], patience: float = 10.0) -> None:
     """Waits until ended processes hold no card memory any more. Raises LorewrightError when they still do."""
     wanted = set(pids)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from lorewright.progress import said_seconds
-from lorewright.serving.gpu import cards, for_training
+from lorewright.serving.gpu import cards_for_training
 from lorewright.stages.run import Run
 from lorewright.training.forecast.asked import of_recipe
-from lorewright.training.forecast.gpus import find_gpu
+from lorewright.training.forecast.gpus import Gpu, find_gpu
 from lorewright.training.forecast.memory import GIB
 
 
@@ -21,16 +21,27 @@ def foretold(run: Run) -> dict[str, Any]:
         return {}
 
 
+def taken(accelerator: str, devices: int | str) -> tuple[Gpu, int] | None:
+    """The first card that a training takes, with the memory that it says it has, and how many it takes; None where there is none.
+
+    devices: as `train.devices` has it. Raises LorewrightError for a card that the table does not know.
+    """
+    here = cards_for_training(accelerator, devices)
+    if not here:
+        return None
+    gpu = find_gpu(here[0].name)
+    return replace(gpu, memory=here[0].total * 2**20 or gpu.memory), len(here)
+
+
 def _foretold(run: Run) -> dict[str, Any]:
-    wanted = for_training(run.accelerator, run.recipe.train.devices)
-    here = [card for card in cards() if card.uuid in wanted] if wanted else []
+    here = taken(run.accelerator, run.recipe.train.devices)
     if not here:
         return {}
-    gpu = find_gpu(here[0].name)
-    found = of_recipe(run.recipe, run.paths, replace(gpu, memory=here[0].total * 2**20 or gpu.memory), len(here)).now
+    found = of_recipe(run.recipe, run.paths, *here).now
     memory = f"{found.needed / GIB:.1f} GiB of {found.gpu.memory / GIB:.1f}"
     run.console.line(f"train     about {said_seconds(found.seconds)} and {memory} are foretold: {found.verdict}")
     return {
-        "gpu": gpu.name, "devices": len(here), "peak_vram_bytes": round(found.allocated), "needed_vram_bytes": round(found.needed),
+        "gpu": found.gpu.name, "devices": found.devices,
+        "peak_vram_bytes": round(found.allocated), "needed_vram_bytes": round(found.needed),
         "seconds": round(found.seconds), "verdict": found.verdict,
     }  # fmt: skip

@@ -11,6 +11,8 @@ from typing import Any
 
 from lorewright.data.ledger import samples
 from lorewright.errors import LorewrightError
+from lorewright.training.forecast.settings import of_fsdp
+from lorewright.training.render import SHARED_OUT
 from lorewright.training.several import whole_step
 
 STEPS = 5  # the first prepares kernels
@@ -60,13 +62,16 @@ def gathered_of(config: Mapping[str, Any]) -> int:
 
 
 def probe_config(config: Mapping[str, Any], training: str, validation: str | None) -> dict[str, Any]:
-    """The same length, batch, model and kernels; a few steps, and an evaluation before and after them where the recipe evaluates."""
+    """The same length, batch, model and kernels on one card; a few steps, and an evaluation before and after them where the recipe
+    evaluates."""
     evaluates = validation and any(config.get(key) for key in ("evals_per_epoch", "eval_steps", "eval_strategy"))
-    small = {key: value for key, value in config.items() if key not in LEFT_OUT and key != "test_datasets"}
+    small = {key: value for key, value in config.items() if key not in (*LEFT_OUT, *SHARED_OUT) and key != "test_datasets"}
     small |= {
         "datasets": [entry | {"path": training} for entry in config["datasets"]], "gradient_accumulation_steps": gathered_of(config),
         "max_steps": STEPS, "num_epochs": 1, "logging_steps": 1, "save_strategy": "no", "auto_resume_from_checkpoints": False,
     }  # fmt: skip
+    if of_fsdp(config, "activation_checkpointing"):
+        small["gradient_checkpointing"] = True
     small.pop("eval_steps", None)
     if evaluates:
         small |= {"eval_steps": STEPS, "test_datasets": [entry | {"path": validation} for entry in config["test_datasets"]]}

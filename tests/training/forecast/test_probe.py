@@ -141,13 +141,46 @@ def test_what_was_measured_replaces_the_estimate(repo: Path, tmp_path: Path, mon
     assert after.training_seconds == pytest.approx(now.training_seconds * measured.time)
 
 
-def test_this_machines_card_with_its_own_memory(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    from lorewright.cli import plan as verb
+def test_the_model_is_not_shared_on_the_one_card_of_a_probe() -> None:
+    shared = {"deepspeed": {"zero_optimization": {"stage": 3}}, "fsdp_version": 2, "fsdp_config": {"activation_checkpointing": True}}
+    small = probe_config(CONFIG | shared | {"gradient_checkpointing": False}, "t", None)
+    assert not set(shared) & set(small) and small["gradient_checkpointing"] is True
+    assert "gradient_checkpointing" not in probe_config(CONFIG | {"fsdp_config": {"offload_params": False}}, "t", None)
 
+
+@pytest.mark.parametrize(("seen", "devices", "name", "number"), [
+    (None, 1, "RTX 4090", 1), (None, "all", "RTX 4090", 3), (None, 2, "RTX 4090", 2), ("2", "all", "H100", 1), ("2,0", 1, "H100", 1),
+])  # fmt: skip
+def test_this_machines_cards_as_a_training_takes_them(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, seen: str | None, devices: int | str, name: str, number: int
+) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(verb, "cards", lambda: [Card("0", "GPU-1", "NVIDIA GeForce RTX 4090", 12000, 11000)])
-    assert main(["plan", str(repo / "configs/starter.yaml"), "--runs", str(tmp_path), "--gpu", "this", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["forecast"]["gpu"] == {"name": "RTX 4090", "memory": 12000 * 2**20, "devices": 1}
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if seen:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    names = ("NVIDIA GeForce RTX 4090", "NVIDIA GeForce RTX 4090", "NVIDIA H100 80GB HBM3")
+    here = [Card(str(place), f"GPU-{place}", of, 12000 + place, 11000) for place, of in enumerate(names)]
+    monkeypatch.setattr("lorewright.serving.gpu.cards", lambda: here)
+    words = ["--runs", str(tmp_path), "--set", f"train.devices={devices}", "--gpu", "this", "--json"]
+    assert main(["plan", str(repo / "configs/starter.yaml"), *words]) == 0
+    memory = (12002 if name == "H100" else 12000) * 2**20
+    assert json.loads(capsys.readouterr().out)["forecast"]["gpu"] == {"name": name, "memory": memory, "devices": number}
+
+
+def test_a_probe_on_several_cards_is_set_beside_one(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    """One card has measured what was computed for one: then the forecast for two stands as it was computed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("lorewright.cli.plan.accelerator", lambda: "cuda")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    here = [Card(str(place), f"GPU-{place}", "NVIDIA GeForce RTX 4090", 0, 0) for place in range(2)]
+    monkeypatch.setattr("lorewright.serving.gpu.cards", lambda: here)
+    file, paths = repo / "configs/lora_style_transfer_fsdp2.yaml", Paths(tmp_path, "lora_style_transfer_fsdp2")
+    alone = of_recipe(load(file), paths, find_gpu("RTX 4090")).now
+    peak = max(peak.allocated for peak in alone.phases if peak.phase != "loading")
+    monkeypatch.setattr("lorewright.stages.probe.probe", lambda run: Probed(peak, 3.0, {1024: 40}))
+    assert main(["plan", str(file), "--runs", str(tmp_path), "--probe", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["forecast"]
+    assert found["gpu"]["devices"] == 2 and found["basis"]["memory_factor"] == pytest.approx(1)
 
 
 @pytest.mark.real

@@ -91,8 +91,7 @@ def test_a_run_keeps_what_was_foretold(
     run = run_of(make_recipe(axolotl={"adapter": "lora", "lora_r": 8, "bf16": True, "micro_batch_size": 1, "num_epochs": 1}))
     shape = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100, "intermediate_size": 96}
     (tmp_path / "base" / "config.json").write_text(json.dumps(LLAMA | shape))
-    monkeypatch.setattr(foretold, "for_training", lambda accelerator, devices: ("GPU-1",))
-    monkeypatch.setattr(foretold, "cards", lambda: [Card("0", "GPU-1", name, 24564, 24000)])
+    monkeypatch.setattr(foretold, "cards_for_training", lambda accelerator, devices: [Card("0", "GPU-1", name, 24564, 24000)])
     execute(run, Choice(only=("prepare", "train")))
     kept = (latest_manifest(run.paths.manifests) or {})["forecast"]
     assert bool(kept) == known and ("GiB of 24.0 are foretold: fits" in capfd.readouterr().err) == known
