@@ -13,6 +13,8 @@ from lorewright.runner import Choice, execute
 from lorewright.serving.gpu import Card
 from lorewright.stages import Run
 from lorewright.stages.foretold import foretold
+from lorewright.training.forecast.asked import of_recipe
+from lorewright.training.forecast.gpus import find_gpu
 from lorewright.training.forecast.learn import _ledger_of
 
 RunOf = Callable[..., Run]
@@ -38,6 +40,18 @@ def test_a_training_is_foretold_for_the_cards_it_takes(repo: Path, run_of: RunOf
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     found = foretold(on_cards(run_of(repo / "configs/qlora_style_transfer.yaml")))
     assert (found["gpu"], found["devices"], found["verdict"]) == ("H200", 1, "fits")
+
+
+def test_the_peak_is_counted_from_the_loaded_model_on(repo: Path, run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With rows of 64 tokens the fullest moment is that of loading, of which Axolotl counts nothing."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    short = ("axolotl.sequence_len=64", "data.chunk.max=40", "data.chunk.min=20", "data.chunk.overlap=0", "axolotl.micro_batch_size=1")
+    run = run_of(repo / "configs/qlora_style_transfer.yaml", *short, "axolotl.embeddings_skip_upcast=false", "axolotl.eval_batch_size=1")
+    found = foretold(on_cards(run))
+    now = of_recipe(run.recipe, run.paths, find_gpu("H200")).now
+    assert now.peak.phase == "loading"
+    assert found["peak_vram_bytes"] == round(max(peak.allocated for peak in now.phases[1:])) < now.allocated
+    assert found["needed_vram_bytes"] > now.allocated
 
 
 @pytest.mark.parametrize("config", [

@@ -97,6 +97,13 @@ def test_checkpointing_goes_on(trained) -> None:  # type: ignore[no-untyped-def]
     assert weights(run) == "trained from step 1"
 
 
+def test_the_plan_is_not_compared_with_a_training_that_was_changed(trained, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("lorewright.stages.trained.latest_manifest", lambda folder: {"forecast": {"peak_vram_bytes": 9.5 * 2**30}})
+    run = trained(["checkpointing"], {"phase": "training", "step": 2, "until": "gradient_checkpointing: true"})
+    page = (run.done["train"] / "report.html").read_text(encoding="utf-8")
+    assert "out of memory while training" in page and "the plan expected" not in page
+
+
 @pytest.mark.req("R2")
 def test_on_a_card_the_machines_memory_helps_and_without_one_it_cannot(trained) -> None:  # type: ignore[no-untyped-def]
     wish = {"phase": "training", "step": 3, "until": "layer_offloading: true"}

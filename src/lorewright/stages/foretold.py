@@ -14,7 +14,10 @@ from lorewright.training.forecast.memory import GIB
 
 
 def foretold(run: Run) -> dict[str, Any]:
-    """peak_vram_bytes is in PyTorch's count, needed_vram_bytes what the card must have. Empty where the card or the model is unknown."""
+    """peak_vram_bytes is what Axolotl will count, from the loaded model on; needed_vram_bytes what the card must have, to load it too.
+
+    Empty where the card or the model is unknown.
+    """
     try:
         return _foretold(run)
     except Exception:  # noqa: BLE001 (an estimate never ends the training that it is of)
@@ -42,6 +45,6 @@ def _foretold(run: Run) -> dict[str, Any]:
     run.console.line(f"train     about {said_seconds(found.seconds)} and {memory} are foretold: {found.verdict}")
     return {
         "gpu": found.gpu.name, "devices": found.devices,
-        "peak_vram_bytes": round(found.allocated), "needed_vram_bytes": round(found.needed),
+        "peak_vram_bytes": round(found.counted), "needed_vram_bytes": round(found.needed),
         "seconds": round(found.seconds), "verdict": found.verdict,
     }  # fmt: skip

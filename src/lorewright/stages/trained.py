@@ -96,9 +96,10 @@ def _trained(
     run: Run, base: str, axolotl: Mapping[str, Any], figures: dict[str, Any], logged: Sequence[Point], taken: Sequence[Taken]
 ) -> Trained:
     forecast = (latest_manifest(run.paths.manifests) or {}).get("forecast") or {}
+    foretold = None if taken else forecast.get("peak_vram_bytes")  # of the recipe as it is
     return Trained(
         run.recipe.name, base, axolotl, figures, read_json(run.done["ledger"] / "ledger.json") or {}, logged, _kept(run.work / "adapter"),
-        [f"{step.said} (out of memory while {step.phase}, step {step.at_step})" for step in taken], forecast.get("peak_vram_bytes"),
+        [f"{step.said} (out of memory while {step.phase}, step {step.at_step})" for step in taken], foretold,
         versions(envs.locate("train").path),
     )  # fmt: skip
 

@@ -80,10 +80,13 @@ class Forecast:
 
     @property
     def allocated(self) -> float:
-        """Bytes, in PyTorch's count, with what finished trainings have taught (their count begins when the model is loaded)."""
-        loading = [peak.allocated for peak in self.phases if peak.phase == "loading"]
-        others = [peak.allocated for peak in self.phases if peak.phase != "loading"]
-        return max(*loading, self.correction.memory * max(others))
+        """Bytes, in PyTorch's count."""
+        return max(self.counted, *(peak.allocated for peak in self.phases if peak.phase == "loading"))
+
+    @property
+    def counted(self) -> float:
+        """The same as Axolotl counts, which begins when the model is loaded; with what finished trainings have taught."""
+        return self.correction.memory * max(peak.allocated for peak in self.phases if peak.phase != "loading")
 
     @property
     def needed(self) -> float:
