@@ -30,6 +30,7 @@ def probe(run: Run) -> Probed:
     """
     samples = _made(run)
     run.work = run.paths.home / "probe"
+    process.end_leftover(run.work / process.RECORD)  # of a probe that was killed
     shutil.rmtree(run.work, ignore_errors=True)
     run.work.mkdir(parents=True)
     try:

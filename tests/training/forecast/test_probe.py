@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lorewright import process
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
+from lorewright.manifest import write_json
 from lorewright.plan import Paths
 from lorewright.recipe import load
 from lorewright.runner import Choice, execute
@@ -102,6 +105,20 @@ def test_a_probe_trains_its_own_copy_and_leaves_the_run_alone(made: Run, fake_to
     assert f"max_steps: {STEPS}" in seen["axolotl.yaml"] and "path: training.jsonl" in seen["axolotl.yaml"]
     assert not (made.paths.home / "probe").exists() and not (made.paths.home / "train").exists()
     assert made.paths.log("probe").exists()
+
+
+def test_a_killed_probes_trainer_is_ended_first(made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made.paths.home / "probe"
+    folder.mkdir()
+    left = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    write_json(folder / process.RECORD, process.identity(left.pid))
+    try:
+        monkeypatch.setenv("FAKE_AXOLOTL", "curve 4 3 2 1 1")
+        probe(made)
+        assert left.poll() is not None
+    finally:
+        left.kill()
+        left.wait()
 
 
 def test_a_probe_that_does_not_fit_says_so(made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
