@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -55,12 +56,13 @@ def _steps(plan: Plan, recipe: Recipe) -> list[str]:
 
 
 def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
-    """gpu: a name of the table, with the number of cards before it (2xH100), or `this`."""
+    """gpu: a name of the table, with the number of cards before it (2xH100), or `this`. Raises LorewrightError."""
     if gpu == "this":
         return of_recipe(recipe, paths, *_here(recipe))
-    number, sign, name = gpu.replace("×", "x").partition("x")
-    many = bool(sign) and number.strip().isdigit() and int(number) > 0
-    return of_recipe(recipe, paths, find_gpu(name if many else gpu), int(number) if many else 1)
+    if behind := re.fullmatch(r"(.*\d.*?)\s*[x×]\s*(\d{1,2})", gpu):
+        raise LorewrightError(f"--gpu {gpu}: the number of cards stands before the name", remedy=f"--gpu {behind[2]}x{behind[1]}")
+    many = re.fullmatch(r"\s*([1-9]\d*)\s*[x×]\s*(.+)", gpu)
+    return of_recipe(recipe, paths, find_gpu(many[2] if many else gpu), int(many[1]) if many else 1)
 
 
 def _probed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:

@@ -9,8 +9,12 @@ import pytest
 
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
+from lorewright.preflight import disk
+from lorewright.training.forecast.found import Model
 from lorewright.training.forecast.gpus import find_gpu
 from lorewright.training.forecast.learn import compare
+from lorewright.training.forecast.lengths import Lengths
+from lorewright.training.forecast.predict import KEPT, predict
 from lorewright.training.forecast.settings import settings_of
 from lorewright.training.forecast.shape import shape_of
 from lorewright.training.probing import gathered_of
@@ -45,3 +49,27 @@ def test_a_micro_batch_larger_than_the_batch_is_one_step() -> None:
     keys = {key: value for key, value in LIGER.items() if key != "gradient_accumulation_steps"} | {"micro_batch_size": 8, "batch_size": 4}
     assert settings_of(keys, shape_of(SIZES, "")).gathered == 1 and gathered_of(keys) == 1
     assert compare(keys, find_gpu("H200"), {"steps": 1, "tokens": 16384, "seconds": 2.0}, None)[1]
+
+
+@pytest.mark.parametrize(("given", "meant"), [("4090x2", "2x4090"), ("RTX 4090 x 2", "2xRTX 4090"), ("H100×8", "8xH100")])
+def test_the_number_of_cards_stands_before_the_name(repo: Path, capsys, given: str, meant: str) -> None:  # type: ignore[no-untyped-def]
+    assert main(["plan", str(repo / "configs/starter.yaml"), "--gpu", given]) == 1
+    said = capsys.readouterr().err
+    assert "the number of cards stands before the name" in said and f"--gpu {meant}" in said
+
+
+def test_a_name_that_only_looks_like_a_number_of_cards(repo: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    for given in ("rtx 50", "0xH100"):
+        assert main(["plan", str(repo / "configs/starter.yaml"), "--gpu", given]) == 1
+        assert f"no GPU called '{given}'" in capsys.readouterr().err
+
+
+def test_as_many_checkpoints_are_counted_as_axolotl_keeps() -> None:
+    """Four, and the one that is being written; the check before a training counts with the same number."""
+    model = Model(shape_of(SIZES, ""), "", 1)
+    each = {"num_epochs": 20, "saves_per_epoch": 1}
+    sizes = [
+        predict(LIGER | each | limit, model, find_gpu("H200"), Lengths({512: 100}, {}, True, "")).resources.checkpoints
+        for limit in ({}, {"save_total_limit": KEPT})
+    ]
+    assert KEPT == disk.KEPT and sizes[0] == sizes[1] > 0

@@ -20,6 +20,7 @@ from lorewright.training.forecast.speed import READ, evaluation_work, step_secon
 # How far a forecast of the peak may be off: within it of the card's memory is tight.
 MARGIN = 0.10
 HOST = 4 * GIB  # Python, PyTorch, the CUDA libraries and the set
+KEPT = 4  # Axolotl's save_total_limit where none is given (its core/builders/base.py); preflight/disk.py counts with the same
 SHARD = 5e9  # bytes: the hub's files are of this size at most, and one is read at a time
 Verdict = Literal["fits", "tight", "does not fit"]
 
@@ -175,7 +176,7 @@ def _resources(config: Mapping[str, Any], model: Model, settings: Settings, step
     saves = float(config.get("saves_per_epoch") or 0) * float(config.get("num_epochs") or 1)
     every = float(config.get("save_steps") or 0)
     made = saves or (1 / every if 0 < every < 1 else steps / every if every else float(config.get("num_epochs") or 1))
-    kept = min(int(config.get("save_total_limit") or made) + 1, ceil(made)) if config.get("save_strategy") != "no" else 0
+    kept = min(int(config.get("save_total_limit") or KEPT) + 1, ceil(made)) if config.get("save_strategy") != "no" else 0
     layers = shape.linear_parameters * 2.0 * settings.bits / 16 if settings.layers_offloaded else 0.0
     waiting = shape.layers * settings.micro * settings.length * shape.hidden * settings.width if settings.offload else 0.0
     merged = 2.0 * shape.parameters if settings.rank else 0.0
