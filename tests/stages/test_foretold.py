@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lorewright.cli import main
 from lorewright.runner import Choice, execute
 from lorewright.serving.gpu import Card
 from lorewright.stages import Run
@@ -52,6 +53,16 @@ def test_the_peak_is_counted_from_the_loaded_model_on(repo: Path, run_of: RunOf,
     assert now.peak.phase == "loading"
     assert found["peak_vram_bytes"] == round(max(peak.allocated for peak in now.phases[1:])) < now.allocated
     assert found["needed_vram_bytes"] > now.allocated
+
+
+def test_only_a_plan_asks_the_hub(repo: Path, run_of: RunOf, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that begins waits for nothing."""
+    asked: list[str] = []
+    monkeypatch.setattr("lorewright.training.forecast.found._from_hub", lambda name, revision: asked.append(name))
+    file = repo / "configs/qlora_style_transfer.yaml"
+    assert foretold(on_cards(run_of(file, "base_model=org/unknown"))) == {} and asked == []
+    assert main(["plan", str(file), "--set", "base_model=org/unknown", "--gpu", "this"]) == 1
+    assert asked == ["org/unknown"]
 
 
 @pytest.mark.parametrize("config", [

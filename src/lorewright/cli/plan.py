@@ -58,11 +58,11 @@ def _steps(plan: Plan, recipe: Recipe) -> list[str]:
 def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
     """gpu: a name of the table, with the number of cards before it (2xH100), or `this`. Raises LorewrightError."""
     if gpu == "this":
-        return of_recipe(recipe, paths, *_here(recipe))
+        return of_recipe(recipe, paths, *_here(recipe), online=True)
     if behind := re.fullmatch(r"(.*\d.*?)\s*[x×]\s*(\d{1,2})", gpu):
         raise LorewrightError(f"--gpu {gpu}: the number of cards stands before the name", remedy=f"--gpu {behind[2]}x{behind[1]}")
     many = re.fullmatch(r"\s*([1-9]\d*)\s*[x×]\s*(.+)", gpu)
-    return of_recipe(recipe, paths, find_gpu(many[2] if many else gpu), int(many[1]) if many else 1)
+    return of_recipe(recipe, paths, find_gpu(many[2] if many else gpu), int(many[1]) if many else 1, online=True)
 
 
 def _probed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
@@ -77,9 +77,9 @@ def _probed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
         why = "a probe measures a GPU's memory and speed, and no NVIDIA driver answers on this machine"
         raise LorewrightError(why, remedy="name a GPU to compute it: --gpu 'RTX 5090'; on a processor try run --smoke")
     card, devices = _here(recipe)
-    alone = of_recipe(recipe, paths, card)  # a probe runs on one card
+    alone = of_recipe(recipe, paths, card, online=True)  # a probe runs on one card
     measured = probe(Run(recipe, make_plan(recipe), paths, Console()))
-    return of_recipe(recipe, paths, card, devices, measured=correction_by(measured, alone.now))
+    return of_recipe(recipe, paths, card, devices, measured=correction_by(measured, alone.now), online=True)
 
 
 def _here(recipe: Recipe) -> tuple[Gpu, int]:

@@ -173,7 +173,7 @@ def test_a_model_is_found_in_its_folder_the_cache_or_the_table(tmp_path: Path, m
         find_model(str(folder))
 
 
-def test_the_hub_is_asked_once_with_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_asked_once_with_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, str]] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -191,11 +191,24 @@ def test_the_hub_is_asked_once_with_the_token(monkeypatch: pytest.MonkeyPatch) -
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("HF_TOKEN", "hf_secret")
-        assert find_model("org/known@v2").where == "config.json from the hub"
+        assert find_model("org/known@v2", online=True).where == "config.json from the hub"
         with pytest.raises(LorewrightError, match="not known") as problem:
-            find_model("org/gated")
+            find_model("org/gated", online=True)
+        with pytest.raises(LorewrightError, match="not known"):
+            find_model("org/known")  # nobody waits for it
+        monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
+        with pytest.raises(LorewrightError, match="not known"):
+            find_model("org/known", online=True)
+        monkeypatch.delenv("TRANSFORMERS_OFFLINE")
+        monkeypatch.delenv("HF_TOKEN")
+        (tmp_path / "token").write_text("hf_file\n")
+        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))  # read when it is imported
+        find_model("org/known", online=True)
         server.shutdown()
-    assert seen == [("/org/known/resolve/v2/config.json", "Bearer hf_secret"), ("/org/gated/resolve/main/config.json", "Bearer hf_secret")]
+    assert seen == [
+        ("/org/known/resolve/v2/config.json", "Bearer hf_secret"), ("/org/gated/resolve/main/config.json", "Bearer hf_secret"),
+        ("/org/known/resolve/main/config.json", "Bearer hf_file"),
+    ]  # fmt: skip
     assert "hf_secret" not in str(problem.value)
 
 

@@ -30,8 +30,11 @@ class Answer:
     left: Sequence[str]
 
 
-def of_recipe(recipe: Recipe, paths: Paths, gpu: Gpu, devices: int = 1, measured: Correction | None = None) -> Answer:
+def of_recipe(
+    recipe: Recipe, paths: Paths, gpu: Gpu, devices: int = 1, measured: Correction | None = None, *, online: bool = False
+) -> Answer:
     """paths: of the recipe's runs, whose ledger is used and whose finished trainings are learnt from. measured: by a probe.
+    online: a person asks, who may wait for the hub to tell a model's size.
 
     Raises LorewrightError for a recipe that trains nothing, and where the base model's size cannot be found.
     """
@@ -44,7 +47,7 @@ def of_recipe(recipe: Recipe, paths: Paths, gpu: Gpu, devices: int = 1, measured
 
     def again(keys: Mapping[str, Any]) -> Forecast:
         name, revision = str(keys["base_model"]), keys.get("revision_of_model")
-        model = find_model(f"{name}@{revision}" if revision else name)
+        model = find_model(f"{name}@{revision}" if revision else name, online=online)
         each = for_each(keys, devices) if recipe.train.keep_batch else keys
         found = predict(each, model, gpu, lengths, devices=devices, correction=known)
         return replace(found, config=keys, probed=measured is not None)

@@ -16,6 +16,7 @@ from lorewright.recipe import is_folder, split_revision
 from lorewright.training.forecast.shape import Shape, shape_of
 
 TABLE = Path(__file__).with_name("shapes.yaml")
+OFFLINE, YES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), ("1", "on", "yes", "true")  # as preflight/hub.py and the hub's library have it
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Model:
     disk: int
 
 
-def find_model(base_model: str) -> Model:
-    """The sizes of a folder or a hub name (name@revision). No weights are read.
+def find_model(base_model: str, *, online: bool = False) -> Model:
+    """The sizes of a folder or a hub name (name@revision). No weights are read. online: the hub is asked for what is not here.
 
     Raises LorewrightError when no config.json can be had, and says how to give one.
     """
@@ -41,7 +42,7 @@ def find_model(base_model: str) -> Model:
     if file:
         return _model(_read(file), "config.json in the hub's cache")
     known = table().get(name)
-    fetched = None if known else _from_hub(name, revision)
+    fetched = _from_hub(name, revision) if online and not known else None
     if known:
         return _model(known, f"the table of known models ({TABLE.name})", int(known.get("disk_gb", 0) * 1e9))
     if fetched:
@@ -91,11 +92,12 @@ def _from_cache(name: str, revision: str) -> Path | None:
 def _from_hub(name: str, revision: str) -> dict[str, Any] | None:
     """One small file, asked for once: the hub's own client would try for half a minute where none can be reached."""
     import httpx
+    from huggingface_hub import get_token
 
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if any(os.environ.get(variable, "").lower() in YES for variable in OFFLINE):
         return None
     url = f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co').rstrip('/')}/{name}/resolve/{revision or 'main'}/config.json"
-    token = os.environ.get("HF_TOKEN")
+    token = get_token()  # HF_TOKEN, or the file that its login has written
     try:
         answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=5, follow_redirects=True)
         config = answer.raise_for_status().json()
