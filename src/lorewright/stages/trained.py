@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,6 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     axolotl = yaml.safe_load((run.work / "axolotl.yaml").read_text(encoding="utf-8"))
     figures = record.figures(progress, logged, _machine(run), _adapter_step(adapter, axolotl))
     write_json(run.work / record.NAME, figures)
-    tidy(adapter, run.recipe.train.finished_checkpoints)
     draw(progress.points, run.recipe.name, run.work)
     model = ladder_record.trained_model(run.work, run.recipe.base_model)
     known = None if is_folder(model) else commit(model)
@@ -56,7 +56,13 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     write_whole(adapter / "README.md", adapter_card(come_from))
     shutil.copyfile(run.work / "loss.png", adapter / "loss.png")  # the card shows it
     _say(run)
+    run.afterwards = partial(_tidy, wanted=run.recipe.train.finished_checkpoints)
     return _facts(progress, begun, taken, figures) | ({} if is_folder(model) else {"base_model_commit": known})
+
+
+def _tidy(folder: Path, wanted: str) -> None:
+    """Until the folder is finished its checkpoints are what a cut off end goes on from."""
+    tidy(folder / "adapter", wanted)
 
 
 def draw(logged: Sequence[Point], title: str, folder: Path) -> None:
@@ -97,7 +103,7 @@ def _trained(
 ) -> Trained:
     forecast = (latest_manifest(run.paths.manifests) or {}).get("forecast") or {}
     return Trained(
-        run.recipe.name, base, axolotl, figures, read_json(run.done["ledger"] / "ledger.json") or {}, logged, _kept(run.work / "adapter"),
+        run.recipe.name, base, axolotl, figures, read_json(run.done["ledger"] / "ledger.json") or {}, logged, _left(run),
         [f"{step.said} (out of memory while {step.phase}, step {step.at_step})" for step in taken], forecast.get("peak_vram_bytes"),
         versions(envs.locate("train").path),
     )  # fmt: skip
@@ -111,6 +117,11 @@ def _named(model: str, known: str | None) -> str:
 
 def _kept(adapter: Path) -> list[int]:
     return [step_of(folder) for folder in checkpoints(adapter)]
+
+
+def _left(run: Run) -> list[int]:
+    """The checkpoints that will be left."""
+    return [] if run.recipe.train.finished_checkpoints == "none" else _kept(run.work / "adapter")
 
 
 def _links(run: Run) -> dict[str, str]:
