@@ -14,7 +14,6 @@ from typing import Any
 
 from lorewright import __version__
 from lorewright.data.report.counted import examples
-from lorewright.errors import LorewrightError
 from lorewright.manifest import RECORD, read_json
 from lorewright.recipe import Recipe, is_folder, split_revision
 from lorewright.training.page import Trained, method, perplexity, took
@@ -22,7 +21,6 @@ from lorewright.training.page import Trained, method, perplexity, took
 NAME = "lineage.json"
 SOURCES = 100  # so many documents are named
 PROMPTS = 500  # so many examples are looked at for the system prompt that they share
-TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
 
 def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, prepared: Path, adapter: Path, asked: str) -> dict[str, Any]:
@@ -43,19 +41,6 @@ def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, pr
         "recipe": {"file": recipe.file.name, "sha256": asked},
         "fingerprint": adapter.parent.name.removesuffix(".partial"), "versions": {"lorewright": __version__} | dict(trained.versions),
     }  # fmt: skip
-
-
-def check_adapter(adapter: Path) -> None:
-    """The tokenizer that was trained with lies beside the weights, so that the folder can be loaded by itself.
-
-    Raises LorewrightError.
-    """
-    if not any((adapter / name).exists() for name in TOKENIZERS):
-        raise LorewrightError(
-            "the trainer left no tokenizer beside the adapter",
-            where=str(adapter),
-            remedy="train again with ./lorewright train RECIPE --force",
-        )
 
 
 def system_prompt(training: Path) -> str:
