@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 
 from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json
+from lorewright.models.lineage import values_digest
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 from tests.data.style.test_picture import assert_self_contained
@@ -180,7 +181,14 @@ def test_the_cards_tell_where_the_model_comes_from(make_recipe, run_of: RunOf, f
     for folder, library in ((run.done["train"] / "adapter", "peft"), (run.done["merge"] / "merged", "transformers")):
         card = (folder / "README.md").read_text(encoding="utf-8")
         assert ModelCard(card).data.to_dict()["library_name"] == library
-        for said in (*wanted, run.done["train"].name, "- 1.txt", "| trained | 13 |", "> You are a fiction writer."):
+        for said in (
+            *wanted,
+            values_digest(run.recipe),
+            run.done["train"].name,
+            "- 1.txt",
+            "| trained | 13 |",
+            "> You are a fiction writer.",
+        ):
             assert said in card, said
         assert str(run.paths.root.parent) not in card, "no path of this machine"
 
