@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from lorewright.preflight.launcher import need_extras, taken_cards
+from lorewright.recipe import Recipe
 from lorewright.serving.gpu import cards, for_training, visible
 from lorewright.stages.run import Run
 from lorewright.training.launch import Launcher
@@ -21,9 +22,9 @@ def launched(run: Run) -> tuple[Launcher, tuple[str, ...]]:
     return Launcher(train.launcher, count, _numbers(wanted) if named else ""), wanted
 
 
-def processes(run: Run) -> int:
+def processes(recipe: Recipe, accelerator: str) -> int:
     """How many cards would share a step here, for an estimate."""
-    return len(for_training(run.accelerator, run.recipe.train.devices)) or 1
+    return len(for_training(accelerator, recipe.train.devices)) or 1
 
 
 def free_port() -> int:
