@@ -17,7 +17,8 @@ from lorewright.manifest import latest_manifest, read_json, write_json, write_wh
 from lorewright.models.card import adapter_card
 from lorewright.models.hub import commit
 from lorewright.models.lineage import NAME as LINEAGE
-from lorewright.models.lineage import check_adapter, lineage
+from lorewright.models.lineage import lineage
+from lorewright.models.tokenizer import beside_adapter
 from lorewright.progress import shown
 from lorewright.recipe import is_folder, split_revision
 from lorewright.serving.gpu import cards, for_training
@@ -41,13 +42,15 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     begun: the step that its last attempt went on from. asked: the recipe's hash as it began, for the file may have been changed since.
     """
     adapter = run.work / "adapter"
-    check_adapter(adapter)
+    model = ladder_record.trained_model(run.work, run.recipe.base_model)
+    told = beside_adapter(adapter, model)
+    if told:
+        run.console.line(f"train     {told}")
     logged = points.read(run.work / POINTS)
     axolotl = yaml.safe_load((run.work / "axolotl.yaml").read_text(encoding="utf-8"))
     figures = record.figures(progress, logged, _machine(run), _adapter_step(adapter, axolotl))
     write_json(run.work / record.NAME, figures)
     draw(progress.points, run.recipe.name, run.work)
-    model = ladder_record.trained_model(run.work, run.recipe.base_model)
     known = None if is_folder(model) else commit(model)
     trained = _trained(run, _named(model, known), axolotl, figures, progress.points, taken)
     write_whole(run.work / REPORT, page(trained, _links(run), _next(run)))
