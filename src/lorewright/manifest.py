@@ -93,7 +93,7 @@ def finish(partial: Path, folder: Path, record: Mapping[str, Any]) -> None:
                 os.fsync(file.fileno())
     write_json(partial / RECORD, record)
     if folder.exists():  # forced: what stood here stays, under another name
-        folder.rename(folder.with_suffix(f".replaced-{time.strftime('%Y%m%d-%H%M%S')}"))
+        folder.rename(folder.with_suffix(f".replaced-{_stamp(time.time())}"))
     partial.rename(folder)
     sync_folder(folder.parent)
 
@@ -174,7 +174,7 @@ class Manifest:
 
     def __init__(self, folder: Path, recipe: Mapping[str, Any], plan: list[str]) -> None:
         started = time.time()
-        name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(started))}-{os.getpid()}"
+        name = f"{_stamp(started)}-{os.getpid()}"
         self.path = folder / f"{name}.json"
         self.record: dict[str, Any] = {
             "run": name, "lorewright": __version__, "recipe": recipe, "started": _utc(started), "status": "running", "plan": plan,
@@ -205,6 +205,11 @@ def latest_manifest(folder: Path) -> dict[str, Any] | None:
     """The newest run's record, or None."""
     files = sorted(folder.glob("*.json"))
     return dict(read_json(files[-1])) if files else None
+
+
+def _stamp(seconds: float) -> str:
+    """For names: they sort by time, also those of one second."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{int(seconds * 1000) % 1000:03}"
 
 
 def _utc(seconds: float) -> str:

@@ -21,6 +21,8 @@ from lorewright.serving.gpu import stop_and_release
 from lorewright.stages import Launch, Run, launch_service, make_artifact
 from lorewright.stages.foretold import foretold
 
+FORCED = ".forced"  # a forced step that was cut off goes on when it is forced again
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -186,10 +188,13 @@ class _Runner:
     def _work(self, step: Step, fingerprint: str, folder: Path) -> None:
         partial = self.run.paths.partial(step, fingerprint)
         process.end_leftover(partial / process.RECORD)
-        self.run.fresh = self._forced(step)
+        forced, begun_forced = self._forced(step), partial / FORCED
+        self.run.fresh, self.run.afterwards = forced and not begun_forced.exists(), None
         if self.run.fresh and partial.exists():
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
+        if forced:
+            begun_forced.touch()
         self.run.work, self.run.inputs = partial, self.inputs[step.name]
         begun = time.monotonic()
         self.manifest.step(step.name, action="running", fingerprint=fingerprint)
@@ -198,7 +203,10 @@ class _Runner:
         facts = make_artifact(step, self.run)
         seconds = round(time.monotonic() - begun, 2)
         record = self._record(step, fingerprint, partial, facts, seconds)
+        begun_forced.unlink(missing_ok=True)
         finish(partial, folder, record)
+        if self.run.afterwards:
+            self.run.afterwards(folder)
         self._take(step, folder, record)
         self.manifest.step(step.name, action="made", seconds=seconds, facts=facts, digest=record["digest"], outputs=record["outputs"])
         self.run.console.stage(step.name, str(facts["said"]), seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from lorewright import envs
+from lorewright.preflight.checks import of_training
+from lorewright.preflight.launcher import launcher
 from lorewright.preflight.tools import needs, tools
 from tests.preflight.conftest import WantedOf
 
@@ -24,6 +27,13 @@ def site(fake_tools: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for package in ALL:
         (folder / package).mkdir(parents=True)
     return folder
+
+
+def have(name: str) -> None:
+    """As `./lorewright envs add` leaves it."""
+    place = envs.locate("train").path / "extras" / name
+    place.mkdir(parents=True)
+    (place / "added.json").write_text(json.dumps({"name": name, "version": "1", "how": "here"}))
 
 
 @pytest.mark.parametrize(
@@ -64,9 +74,11 @@ def test_attention_that_is_not_installed(site: Path, wanted_of: WantedOf, monkey
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     wanted = wanted_of(attn_implementation="flash_attention_2")
     found = tools(wanted)[0]
-    assert (found.state, found.name, found.remedy.split(",")[0]) == ("warn", "attention", "axolotl.attn_implementation: sdpa")
+    assert (found.state, found.name, found.remedy.split(",")[0]) == ("warn", "attention", "./lorewright envs add flash-attn")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert tools(wanted)[0].state == "bad"
+    have("flash-attn")
+    assert (tools(wanted)[0].state, tools(wanted)[0].said) == ("ok", "flash_attn, triton"), "it was added beside the environment"
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert tools(wanted_of(attn_implementation="sage"))[0].said == "attn_implementation sage wants sageattention, which the train environment does not have"  # fmt: skip
 
@@ -98,3 +110,23 @@ def test_experts_are_quantised_on_a_card_alone(site: Path, wanted_of: WantedOf) 
     keys = {"quantize_moe_experts": True, "adapter": "qlora", "load_in_4bit": True, "lora_target_linear": False}
     assert [one.state for one in tools(wanted_of("cpu", **keys))] == ["ok", "bad"]
     assert "bad" not in [one.state for one in tools(wanted_of("cuda", **keys))]
+
+
+@pytest.mark.parametrize(
+    ("part", "axolotl", "said"),
+    [
+        ({"devices": 2}, {}, ("cards", "train.devices is 2, and 1 card is visible")),
+        ({"launcher": "ray"}, {}, ("launcher", "train.launcher ray needs ray, which is not in the train environment")),
+        ({}, {"deepspeed": {"zero_optimization": {"stage": 2}}}, ("launcher", "axolotl.deepspeed needs deepspeed, which is not in the train environment")),
+    ],
+)  # fmt: skip
+def test_what_would_keep_it_from_being_launched_is_known_before(
+    fake_tools: Path, card: Path, wanted_of: WantedOf, part: dict[str, Any], axolotl: dict[str, Any], said: tuple[str, str]
+) -> None:
+    wanted = wanted_of(recipe={"train": part}, **axolotl)
+    bad = [(one.name, one.said) for one in of_training(wanted) if one.name in ("cards", "launcher")]
+    assert bad == [said]
+    have("ray")
+    have("deepspeed")
+    assert [one.name for one in of_training(wanted) if one.name in ("cards", "launcher")] == [said[0]] * ("devices" in part)
+    assert list(launcher(wanted_of("cpu", recipe={"train": part}, **axolotl))) == [], "without a card one process trains"

@@ -15,6 +15,7 @@ from lorewright.recipe.check import TOOLS, schema
 from lorewright.smoke import small_of
 from lorewright.smoke.sample import FILES, USUAL, sample
 from lorewright.smoke.shrink import CHARTS, EXAMPLES, QUESTION, STEPS, shrunk
+from lorewright.training.several import for_each
 from tests.conftest import REPO
 
 CONFIGS = sorted((REPO / "configs").glob("*.yaml"))
@@ -65,6 +66,26 @@ def test_keys_that_decide_when_are_not_given_twice(make_recipe: Callable[..., Pa
     made = small(load(make_recipe(axolotl=often)))
     assert set(made.axolotl or {}) == {"adapter", "save_steps", "eval_steps", "max_steps", "gradient_accumulation_steps", "logging_steps"}
     assert "eval_steps" not in (small(load(make_recipe(axolotl={"adapter": "lora"}))).axolotl or {})
+
+
+@pytest.mark.parametrize(
+    ("keep", "gathered", "said"),
+    [
+        (True, 4, (4, 2, 4)),  # each card takes the recipe's micro-batch, as in the real run
+        (True, 1, (2, 2, 2)),  # the real run shares the four examples of a step: two each
+        (False, 4, (4, 1, 4)),
+    ],
+)
+def test_two_cards_try_the_micro_batch_of_the_real_run(
+    make_recipe: Callable[..., Path], keep: bool, gathered: int, said: tuple[int, int, int]
+) -> None:
+    axolotl = {"adapter": "lora", "micro_batch_size": 4, "gradient_accumulation_steps": gathered}
+    made = small_of(load(make_recipe(axolotl=axolotl, train={"keep_batch": keep})), cards=2).recipe
+    assert made.axolotl and made.data
+    each = for_each(made.axolotl, 2) if keep else made.axolotl
+    assert (made.axolotl["micro_batch_size"], made.axolotl["gradient_accumulation_steps"], each["micro_batch_size"]) == said
+    assert each["gradient_accumulation_steps"] == 1
+    assert made.data.max_samples == 2 * STEPS * 4 * 2
 
 
 def test_a_smaller_wish_of_the_recipe_is_kept_and_a_packed_set_fills_its_windows(make_recipe: Callable[..., Path]) -> None:

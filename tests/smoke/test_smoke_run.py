@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from lorewright.cli import main
 from lorewright.manifest import latest_manifest
 from lorewright.recipe import load
 from lorewright.smoke import small_of
-from lorewright.smoke.seen import Took, evaluations, step_seconds, whole_training
+from lorewright.smoke.seen import Took, evaluations, whole_training
 
 MakeRecipe = Callable[..., Path]
 Capture = pytest.CaptureFixture[str]
@@ -115,20 +114,22 @@ def test_the_whole_is_estimated_by_what_was_seen(make_recipe: MakeRecipe, tmp_pa
         "ledger": Took(1, {"samples": 16, "tokens": 1600, "devices": 1}),
         "train": Took(30.0, {"steps": 4}),
     }
-    points = [{"loss": 3.0, "at": at} for at in (15.0, 17.0, 19.0, 21.0)] + [{"eval_loss": 3.0, "eval_runtime": 2.0, "at": 23.0}]
+    points = [{"loss": 3.0, "step": step, "at": at} for step, at in enumerate((15.0, 17.0, 19.0, 21.0), 1)]
+    points.append({"eval_loss": 3.0, "step": 4, "eval_runtime": 2.0, "at": 23.0})
     samples = 16 * 100 * 10 // 20  # 800
     number = samples * 3 // (2 * 4)  # 300
     seconds = (30 - 4 * 2 - 2) + number * 4 * 2.0 + 6 * 2.0 * 50
     assert whole_training(small, found, points) == (number, pytest.approx(seconds))
     assert whole_training(small, found, []) == (number, None)
+    again = [*points[:2], *({**point, "attempt": 2.0, "at": point["at"] - 12.0} for point in points[2:])]
+    assert whole_training(small, found, again) == (number, pytest.approx(seconds)), "the second attempt's clock begins at 0"
+    shared = whole_training(replace(small, cards=2), found, points)
+    assert shared == (number, pytest.approx(seconds - number * 2 * 2.0)), "two cards share a step's four micro-batches"
+    train = replace(small.whole.train, keep_batch=False)
+    assert whole_training(replace(small, whole=replace(small.whole, train=train), cards=2), found, [])[0] == number // 2
 
 
 def test_parts_of_the_estimate() -> None:
-    points: list[dict[str, Any]] = json.loads(
-        '[{"loss": 1, "at": 9}, {"loss": 1, "at": 10}, {"eval_loss": 1, "at": 50}, {"loss": 1, "at": 12}]'
-    )
-    assert step_seconds(points) == 1.5
-    assert step_seconds(points[:1]) is None
     assert [
         evaluations(given, 100) for given in ({}, {"eval_steps": 30}, {"eval_steps": 0.25}, {"evals_per_epoch": 2, "num_epochs": 3})
     ] == [0, 3, 4, 6]

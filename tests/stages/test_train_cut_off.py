@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pty
@@ -24,6 +25,7 @@ from lorewright.manifest import latest_manifest, read_json
 from lorewright.remedies import DISK, diagnose
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
+from lorewright.stages import trained as trained_stage
 from lorewright.training.checkpoints import fault
 from lorewright.training.kept import kept_of
 from tests.conftest import MakeRecipe
@@ -225,3 +227,39 @@ def test_power_lost_when_the_only_other_checkpoint_has_just_been_removed(
     assert [epoch for epoch, _ in facts(again)["loss_curve"]] == [0.25, 0.5, 0.75, 1.0]
     left = again.done["train"]
     assert not (left / "kept").exists() and not list((left / "adapter").glob("broken-*"))
+
+
+@pytest.mark.req("F4")
+def test_what_fails_after_the_last_step_costs_no_training(
+    make_recipe: MakeRecipe, fake_tools: Path, run_of: RunOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = make_recipe()
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trained_stage, "adapter_card", broken)
+        with pytest.raises(LorewrightError, match="the disk is full"):
+            execute(run_of(file), TRAIN)
+    run = run_of(file)
+    execute(run, TRAIN)
+    assert facts(run)["resumed_from_step"] == 4
+    assert not list((run.done["train"] / "adapter").glob("checkpoint-*/optimizer.pt")), "and in the end they are tidied"
+
+
+@pytest.mark.req("F4")
+def test_a_forced_training_that_was_cut_off_goes_on_when_it_is_forced_again(
+    make_recipe: MakeRecipe, fake_tools: Path, run_of: RunOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, again = make_recipe(), Choice(only=("train",), force=True)
+    execute(run_of(file), TRAIN)
+    monkeypatch.setenv("FAKE_AXOLOTL", "die 3")
+    with pytest.raises(LorewrightError):
+        execute(run_of(file), again)
+    monkeypatch.delenv("FAKE_AXOLOTL")
+    run = run_of(file)
+    execute(run, again)
+    assert facts(run)["resumed_from_step"] == 3
+    execute(run, again)
+    assert facts(run)["resumed_from_step"] == 0, "a finished one begins anew"

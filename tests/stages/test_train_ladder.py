@@ -224,6 +224,9 @@ def test_a_fallback_model_is_trained_merged_and_recorded(trained, tmp_path: Path
     merged = (run.done["merge"] / "merged" / "model.safetensors").read_bytes()
     assert b"smaller" in merged, "merged into the model it was trained on"
     assert read_json(run.done["train"] / "out_of_memory.json")["used"]["base_model"] == str(small)
+    for file in ("lineage.json", "adapter/README.md"):
+        text = (run.done["train"] / file).read_text(encoding="utf-8")
+        assert "base_model base -> smaller" in text and str(tmp_path) not in text, "a card leaves this machine"
 
 
 @pytest.mark.req("F5")

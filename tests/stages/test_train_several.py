@@ -85,7 +85,9 @@ def test_one_of_two_cards_leaves_the_other_alone(trained, fake_tools: Path) -> N
 
 
 def test_each_card_takes_the_whole_batch_where_the_recipe_says_so(trained) -> None:  # type: ignore[no-untyped-def]
-    run = trained(keep_batch=False)
+    with pytest.raises(LorewrightError, match="train.devices: with keep_batch: false the number of cards makes the result"):
+        trained(keep_batch=False)
+    run = trained(keep_batch=False, devices=2)
     assert told(run)["gradient_accumulation_steps"] == 4
     again = trained(keep_batch=False, devices=1)
     assert again.done["train"] != run.done["train"], "another batch is another training"

@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 
 from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json
+from lorewright.models.lineage import values_digest
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 from tests.data.style.test_picture import assert_self_contained
@@ -180,7 +181,14 @@ def test_the_cards_tell_where_the_model_comes_from(make_recipe, run_of: RunOf, f
     for folder, library in ((run.done["train"] / "adapter", "peft"), (run.done["merge"] / "merged", "transformers")):
         card = (folder / "README.md").read_text(encoding="utf-8")
         assert ModelCard(card).data.to_dict()["library_name"] == library
-        for said in (*wanted, run.done["train"].name, "- 1.txt", "| trained | 13 |", "> You are a fiction writer."):
+        for said in (
+            *wanted,
+            values_digest(run.recipe),
+            run.done["train"].name,
+            "- 1.txt",
+            "| trained | 13 |",
+            "> You are a fiction writer.",
+        ):
             assert said in card, said
         assert str(run.paths.root.parent) not in card, "no path of this machine"
 
@@ -195,10 +203,15 @@ def test_a_held_out_loss_that_is_no_number_spoils_nothing(
     assert "The loss on the trained text went from" in page_of(run)
 
 
-def test_a_training_that_left_no_tokenizer_is_told(make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_training_that_left_no_tokenizer_is_kept_with_the_base_models(  # type: ignore[no-untyped-def]
+    make_recipe, run_of: RunOf, fake_tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("FAKE_AXOLOTL", "no tokenizer")
-    with pytest.raises(LorewrightError, match="the trainer left no tokenizer beside the adapter"):
-        execute(run_of(make_recipe()), TRAINED)
+    run = run_of(make_recipe())
+    execute(run, TRAINED)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        assert (run.done["train"] / "adapter" / name).read_bytes() == (tmp_path / "base" / name).read_bytes()
+    assert "train     the trainer left no tokenizer beside the adapter; the base model's was put there" in capfd.readouterr().err
 
 
 def test_a_lost_training_leaves_its_curve(make_recipe, run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

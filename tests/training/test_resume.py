@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from lorewright.errors import LorewrightError
 from lorewright.training import kept as kept_module
 from lorewright.training import stopping
 from lorewright.training.checkpoints import fault
 from lorewright.training.kept import Keeper, kept_of
-from lorewright.training.packed import with_order
+from lorewright.training.plugins import with_plugins
 from lorewright.training.points import mended, standing
 from lorewright.training.resume import Beginning, newest_whole, recorded, set_aside, tidy
+from lorewright.training.shares import check_steps, note_steps
 from lorewright.training.stopping import trigger, with_trigger
 from tests.fakes.axolotl import save
 
@@ -213,6 +215,19 @@ def test_the_curve_is_whole_whatever_became_of_its_file(output: Path, tmp_path: 
     assert mended(tmp_path / "none") == [] and not (tmp_path / "none").exists()
 
 
+def test_a_training_goes_on_with_steps_that_are_the_same_only(tmp_path: Path) -> None:
+    config = {"micro_batch_size": 2, "gradient_accumulation_steps": 2}
+    check_steps(tmp_path, config, 1)
+    note_steps(tmp_path, config, 1)
+    check_steps(tmp_path, {"micro_batch_size": 1, "gradient_accumulation_steps": 2}, 2)
+    with pytest.raises(LorewrightError, match="begun on 1 cards with 4 examples a step; now it would be 2 with 8"):
+        check_steps(tmp_path, config, 2)
+    packed = config | {"sample_packing": True}
+    check_steps(tmp_path, packed, 1)
+    with pytest.raises(LorewrightError, match="packed samples lie otherwise"):
+        check_steps(tmp_path, packed | {"gradient_accumulation_steps": 1}, 2)
+
+
 @pytest.mark.parametrize(("wanted", "left"), [("whole", PARTS), ("weights", [WEIGHTS, "adapter_config.json", STATE]), ("none", None)])
 def test_what_is_left_of_a_finished_training(output: Path, wanted: str, left: list[str] | None) -> None:
     Keeper(output).look(16)
@@ -225,11 +240,13 @@ def test_what_is_left_of_a_finished_training(output: Path, wanted: str, left: li
         assert names(output / "checkpoint-10") == sorted(left)
 
 
-def test_packed_samples_get_the_plugin_that_keeps_their_order(tmp_path: Path) -> None:
-    config = with_order({"sample_packing": True, "plugins": ["axolotl.integrations.liger.LigerPlugin"]}, tmp_path)
-    assert config["plugins"] == ["axolotl.integrations.liger.LigerPlugin", "packed_order.SameOrder"]
-    assert "class SameOrder" in (tmp_path / "packed_order.py").read_text()
-    assert with_order({"sample_packing": False}, tmp_path) == {"sample_packing": False}
+def test_a_training_gets_the_plugins_that_make_it_the_same_each_time(tmp_path: Path) -> None:
+    config = with_plugins({"sample_packing": True, "plugins": ["axolotl.integrations.liger.LigerPlugin"]}, tmp_path)
+    assert config["plugins"] == ["axolotl.integrations.liger.LigerPlugin", "same_start.SameStart", "packed_order.SameOrder"]
+    assert "class SameOrder" in (tmp_path / "packed_order.py").read_text() and (tmp_path / "same_start.py").exists()
+    (tmp_path / "plain").mkdir()
+    assert with_plugins({"lora_r": 8}, tmp_path / "plain")["plugins"] == ["same_start.SameStart"]
+    assert [file.name for file in (tmp_path / "plain").iterdir()] == ["same_start.py"]
 
 
 def test_a_checkpoint_is_asked_for_unless_the_recipe_says_otherwise(tmp_path: Path) -> None:

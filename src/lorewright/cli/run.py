@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lorewright import envs
 from lorewright.cli.arguments import add_recipe, recipe_of, run_of, run_on
 from lorewright.cli.query import show_answer
 from lorewright.manifest import read_json
@@ -16,6 +17,7 @@ from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 from lorewright.smoke import closing, small_of
 from lorewright.stages import Run
+from lorewright.stages.launched import processes
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -37,7 +39,8 @@ def main(given: argparse.Namespace) -> int:
 
 def _smoke(given: argparse.Namespace, choice: Choice) -> int:
     """The small run; where no question starts the server, it is started once to see that it comes up."""
-    small = small_of(recipe_of(given))
+    recipe = recipe_of(given)
+    small = small_of(recipe, processes(recipe, envs.accelerator()))
     run = run_on(small.recipe, given, smoke=True)
     for line in small.said():
         run.console.stage("smoke", line)

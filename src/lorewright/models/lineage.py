@@ -6,6 +6,7 @@ It names files, hub models and hashes, and no path of this machine.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
@@ -14,19 +15,17 @@ from typing import Any
 
 from lorewright import __version__
 from lorewright.data.report.counted import examples
-from lorewright.errors import LorewrightError
-from lorewright.manifest import RECORD, read_json
+from lorewright.manifest import RECORD, digest, read_json
 from lorewright.recipe import Recipe, is_folder, split_revision
 from lorewright.training.page import Trained, method, perplexity, took
 
 NAME = "lineage.json"
 SOURCES = 100  # so many documents are named
 PROMPTS = 500  # so many examples are looked at for the system prompt that they share
-TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
 
 def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, prepared: Path, adapter: Path, asked: str) -> dict[str, Any]:
-    """All that the cards tell. asked: the recipe's hash as the training began.
+    """All that the cards tell. asked: the hash of the recipe's file as the training began.
 
     model: the base that was trained, a hub name or a folder. commit: of a hub's model, where it is known. prepared: the finished folder
     of the training set. adapter: the folder of the adapter, which stands in that of its training.
@@ -40,22 +39,9 @@ def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, pr
         "template": "chat_template.jinja" if (adapter / "chat_template.jinja").exists() else None,
         "set": _set(trained, recipe, prepared), "method": method(trained), "memory": list(trained.memory), "took": took(trained),
         "verdict": f"{said.said} {said.next}".strip(), "results": _results(trained.record),
-        "recipe": {"file": recipe.file.name, "sha256": asked},
+        "recipe": {"file": recipe.file.name, "sha256": asked, "values_digest": values_digest(recipe)},
         "fingerprint": adapter.parent.name.removesuffix(".partial"), "versions": {"lorewright": __version__} | dict(trained.versions),
     }  # fmt: skip
-
-
-def check_adapter(adapter: Path) -> None:
-    """The tokenizer that was trained with lies beside the weights, so that the folder can be loaded by itself.
-
-    Raises LorewrightError.
-    """
-    if not any((adapter / name).exists() for name in TOKENIZERS):
-        raise LorewrightError(
-            "the trainer left no tokenizer beside the adapter",
-            where=str(adapter),
-            remedy="train again with ./lorewright train RECIPE --force",
-        )
 
 
 def system_prompt(training: Path) -> str:
@@ -65,6 +51,22 @@ def system_prompt(training: Path) -> str:
         turns = example.get("messages") or [{}]
         found[str(turns[0].get("content") or "") if turns[0].get("role") == "system" else ""] += 1
     return next(iter(found)) if len(found) == 1 else ""
+
+
+def values_digest(recipe: Recipe) -> str:
+    """16 hex digits of all the recipe's values: with what it extends, overrides and defaults, in a smoke run the small ones.
+
+    Paths count as they lie from the recipe's folder, so that a moved tree has the same.
+    """
+    return digest(_from(recipe.file.parent, recipe.resolved))
+
+
+def _from(folder: Path, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _from(folder, part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_from(folder, part) for part in value]
+    return os.path.relpath(value, folder) if isinstance(value, str) and value.startswith("/") else value
 
 
 def _set(trained: Trained, recipe: Recipe, prepared: Path) -> dict[str, Any]:

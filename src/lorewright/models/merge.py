@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 
 from lorewright.errors import LorewrightError
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json", "tokenizer.model")
+from lorewright.models.tokenizer import FILES
 
 
 def complete(merged: Path, adapter: Path) -> None:
     """The adapter's tokenizer replaces the base's: training may have added tokens or set the template."""
-    for name in TOKENIZER_FILES:
+    for name in FILES:
         if (adapter / name).exists():
             shutil.copyfile(adapter / name, merged / name)
 

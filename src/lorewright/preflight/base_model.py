@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lorewright.models.hub import commit, snapshot
+from lorewright.models.tokenizer import TOKENIZERS
 from lorewright.preflight import hub
 from lorewright.preflight.found import Found, bad, good
-from lorewright.preflight.model import TOKENIZERS, Model, listed_template, of_folder
+from lorewright.preflight.model import Model, listed_template, of_folder
 from lorewright.preflight.said import gib
 from lorewright.recipe import is_folder, split_revision
 

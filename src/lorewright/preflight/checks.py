@@ -11,6 +11,7 @@ from lorewright.preflight.card import room
 from lorewright.preflight.disk import disk
 from lorewright.preflight.driver import driver
 from lorewright.preflight.found import BAD, WARN, Found, warn
+from lorewright.preflight.launcher import launcher
 from lorewright.preflight.ledger import ledger
 from lorewright.preflight.memory import memory
 from lorewright.preflight.model import Model
@@ -67,6 +68,7 @@ def _machine_for(wanted: Wanted, model: Model) -> Iterator[Found]:
         yield from driver(found)
         yield from room(wanted, model, found)
         yield from precision(wanted.config, found)
+        yield from launcher(wanted)
     elif model.parameters >= MANY:
         yield warn(
             "processor",

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorewright.models.tokenizer import has_tokenizer
 from lorewright.preflight.weights import Weights, weights_of
 from lorewright.serving.template import FILES as TEMPLATES
 from lorewright.serving.template import has_template
-
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json")
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ def _parameters(weights: Weights, config: Mapping[str, Any]) -> int:
 
 
 def _tokenizer(folder: Path) -> list[str]:
-    present = [name for name in TOKENIZERS if (folder / name).is_file() and (folder / name).stat().st_size]
-    if not present:
+    if not has_tokenizer(folder):
         return ["there is no tokenizer (tokenizer.json)"]
     faults = []
     for name, needed in (("tokenizer.json", False), ("tokenizer_config.json", False)):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lorewright import envs
+from lorewright import envs, extras
 from lorewright.preflight import hub
 from lorewright.preflight.found import Found, bad, good, warn
 from lorewright.preflight.precision import attention
@@ -19,6 +19,8 @@ NAME = "tools"
 KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
 # attn_implementation -> the package that has it
 ATTENTION = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_3", "xformers": "xformers", "sage": "sageattention"}
+# package -> the extra of `./lorewright envs add` that has it
+ADDABLE = {module.partition(".")[0]: name for name, (_, module, _) in extras.NAMES.items()}
 PLUGINS = {"integrations.liger.": "liger_kernel", "integrations.cut_cross_entropy.": "cut_cross_entropy"}
 
 
@@ -38,7 +40,7 @@ def _packages(wanted: Wanted) -> Iterator[Found]:
     env = envs.locate("train")
     needed, site = set(needs(wanted)), next(env.path.glob("lib/python*/site-packages"), None)
     if site:
-        present = {package for package in needed if (site / package).is_dir()}
+        present = {package for package in needed if (site / package).is_dir() or package in _beside()}
     else:
         pinned = "\n".join(file.read_text(encoding="utf-8") for file in envs.requirement_files("train")).replace("-", "_")
         present = {package for package in needed if f"\n{package}==" in f"\n{pinned}"}
@@ -50,6 +52,11 @@ def _packages(wanted: Wanted) -> Iterator[Found]:
         yield bad(NAME, f"the train environment has no {package}, which {_why(package)} needs", how)
     if present:
         yield good(NAME, ", ".join(sorted(present)))
+
+
+def _beside() -> dict[str, str]:
+    """The packages that `envs add` has put beside the train environment; package -> the extra's name."""
+    return {package: name for package, name in ADDABLE.items() if name in extras.added()}
 
 
 PINNED = ("bitsandbytes", "triton", "liger_kernel")
@@ -103,6 +110,8 @@ def _compiler() -> list[Found]:
 def _no_attention(asked: str, package: str) -> Found:
     """Axolotl falls back to a prebuilt kernel from the hub for FlashAttention."""
     instead = "axolotl.attn_implementation: sdpa, or flex_attention where samples are packed"
+    if package in ADDABLE:
+        instead = f"./lorewright envs add {ADDABLE[package]}, or {instead}"
     if asked.startswith("flash_attention") and not hub.offline():
         return warn("attention", f"the train environment has no {package}; Axolotl will look for a prebuilt kernel on the hub", instead)
     return bad("attention", f"attn_implementation {asked} wants {package}, which the train environment does not have", instead)

@@ -35,6 +35,7 @@ OWNED: dict[str, dict[str, str]] = {
         "lora_model_dir": "the merge stage takes the adapter that was trained",
         "resume_from_checkpoint": "an interrupted run goes on by itself",
         "auto_resume_from_checkpoints": "an interrupted run goes on by itself",
+        "save_only_model": "a training that is cut off goes on from whole checkpoints; train.finished_checkpoints says what is left",
         "use_ray": "set train.launcher: ray",
         "ray_num_workers": "set train.devices",
         "comet_api_key": "a secret stands in the environment or .env: COMET_API_KEY",

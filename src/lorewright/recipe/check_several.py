@@ -18,6 +18,11 @@ def several_problems(train: Mapping[str, Any], axolotl: Mapping[str, Any]) -> It
     quantised = next((key for key in ("load_in_4bit", "load_in_8bit") if axolotl.get(key)), "")
     if quantised and zero_stage(zero) == 3:
         yield ("axolotl", "deepspeed"), f"ZeRO-3 shares out weights, which {quantised} has packed; take zero2.json, or FSDP"
+    if train.get("keep_batch") is False and train.get("devices", "all") == "all":
+        yield (
+            ("train", "devices"),
+            "with keep_batch: false the number of cards makes the result; set it to a number",
+        )
     if isinstance(fsdp, dict) and fsdp.get("state_dict_type", "FULL_STATE_DICT") != "FULL_STATE_DICT":
         yield (
             ("axolotl", "fsdp_config", "state_dict_type"),

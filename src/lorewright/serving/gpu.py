@@ -51,11 +51,11 @@ def cards() -> list[Card]:
 
 
 def drawn(uuids: Sequence[str]) -> list[tuple[float | None, int]]:
-    """(watts, bytes in use) of these cards; None for watts that the driver does not tell, nothing where it does not answer."""
+    """(watts, bytes in use) of these cards; None for watts that the driver does not tell, nothing where it does not answer for all."""
     if not uuids:
         return []
     rows = {row[0]: row for row in _rows("--query-gpu=uuid,power.draw,memory.used") if len(row) == 3}
-    return [(_watts(rows[uuid][1]), _number(rows[uuid][2]) * 2**20) for uuid in uuids if uuid in rows]
+    return [(_watts(rows[uuid][1]), _number(rows[uuid][2]) * 2**20) for uuid in uuids] if set(uuids) <= set(rows) else []
 
 
 def _watts(text: str) -> float | None:

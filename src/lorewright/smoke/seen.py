@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -13,7 +12,11 @@ from lorewright.manifest import RECORD, read_json
 from lorewright.plan import Paths, Plan
 from lorewright.progress import said_seconds
 from lorewright.smoke.small import Small
+from lorewright.training import points as logged
 from lorewright.training.estimate import steps
+from lorewright.training.pace import intervals, step_seconds
+from lorewright.training.points import Point
+from lorewright.training.several import for_each
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def closing(small: Small, plan: Plan, paths: Paths, record: Mapping[str, Any]) -
 
 def whole_said(small: Small, found: Mapping[str, Took], folder: Path) -> str:
     """The whole run in words. folder: of the small training, which keeps its points."""
-    number, seconds = whole_training(small, found, points_of(folder))
+    number, seconds = whole_training(small, found, logged.read(folder / "points.jsonl"))
     rest = {name: times for name, times in (("sources", small.times), ("lore", small.lore.times)) if times > 1.05}
     more = " and ".join(f"{times:,.0f} times the {name}" if times >= 2 else f"more {name}" for name, times in rest.items())
     read = f"; {more} to read" if more else ""
@@ -66,16 +69,10 @@ def whole_said(small: Small, found: Mapping[str, Took], folder: Path) -> str:
     return f"the whole run: about {number:,} training steps in {said_seconds(seconds)}, by the speed of these{read}"
 
 
-def points_of(folder: Path) -> list[dict[str, float]]:
-    """What the training logged, with the second of each (`at`)."""
-    file = folder / "points.jsonl"
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-
-
-def whole_training(small: Small, found: Mapping[str, Took], points: list[dict[str, float]]) -> tuple[int, float | None]:
+def whole_training(small: Small, found: Mapping[str, Took], points: list[Point]) -> tuple[int, float | None]:
     """(optimizer steps, seconds or None) of the whole training by what the small one showed.
 
-    The first step is left out of the speed: it prepares kernels. A step of the whole takes as many micro-batches as it gathers.
+    The first step is left out of the speed: it prepares kernels. A step of the whole takes as many micro-batches as a card gathers.
     """
     prepared, counted, trained = (found[name].facts for name in ("prepare", "ledger", "train"))
     axolotl, data = small.whole.axolotl or {}, small.whole.data
@@ -83,21 +80,15 @@ def whole_training(small: Small, found: Mapping[str, Took], points: list[dict[st
     examples = prepared.get("examples", drawn) * small.times
     share = min(examples, (data and data.max_samples) or examples) / max(1, drawn)
     samples, tokens = ceil(counted["samples"] * share), ceil(counted["tokens"] * share)
-    packed, devices = bool(axolotl.get("sample_packing")), int(counted.get("devices", 1))
-    number = steps(axolotl, samples, tokens, packed=packed, devices=devices)
-    each = step_seconds(points)
+    each_card = for_each(axolotl, small.cards) if small.whole.train.keep_batch else axolotl
+    number = steps(each_card, samples, tokens, packed=bool(axolotl.get("sample_packing")), devices=small.cards)
+    each = step_seconds(intervals(points))
     if each is None:
         return number, None
     held = [point["eval_runtime"] for point in points if "eval_runtime" in point]
     begun = max(0.0, found["train"].seconds - each * trained["steps"] - sum(held))
-    gathered = int(axolotl.get("gradient_accumulation_steps") or 1)
+    gathered = int(each_card.get("gradient_accumulation_steps") or 1)
     return number, begun + number * each * gathered + evaluations(axolotl, number) * share * (held[-1] if held else 0.0)
-
-
-def step_seconds(points: list[dict[str, float]]) -> float | None:
-    """Seconds of a step by the times of the logged ones, the first left out; None with fewer than two."""
-    times = [point["at"] for point in points if "loss" in point and "at" in point]
-    return (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else None
 
 
 def evaluations(axolotl: Mapping[str, Any], number: int) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lorewright.services import base_url
+from lorewright.training.several import fitted, whole_step
 
 SUFFIX = "-smoke"
 LONGEST_NAME = 63
@@ -22,13 +23,13 @@ QUESTION = "What is told here?"  # where a recipe asks nothing, so that its prox
 LEFT_OUT = ("evals_per_epoch", "eval_strategy", "saves_per_epoch", "save_strategy", "hub_model_id", "wandb_run_id")
 
 
-def shrunk(values: Mapping[str, Any], manuscripts: Sequence[str], lore: Sequence[str]) -> dict[str, Any]:
-    """values: as Recipe.resolved holds them. manuscripts, lore: the sources to read instead of the recipe's."""
+def shrunk(values: Mapping[str, Any], manuscripts: Sequence[str], lore: Sequence[str], cards: int = 1) -> dict[str, Any]:
+    """values: as Recipe.resolved holds them. manuscripts, lore: the sources to read instead of the recipe's. cards: that share a step."""
     small = dict(values) | {"recipe": smoke_name(values["recipe"]), "serve": _moved(values["serve"])}
     if values.get("data"):
-        small["data"] = _data(values, manuscripts)
+        small["data"] = _data(values, manuscripts, cards)
     if values.get("axolotl") is not None:
-        small["axolotl"] = _axolotl(values["axolotl"])
+        small["axolotl"] = _axolotl(values["axolotl"], cards if values["train"]["keep_batch"] else 1)
     if values.get("rag"):
         rag = values["rag"]
         small["rag"] = _moved(rag) | {"collection": smoke_name(rag["collection"]), "sources": list(lore)}
@@ -46,9 +47,9 @@ def _moved(server: Mapping[str, Any]) -> dict[str, Any]:
     return dict(server) | {"port": port + PORTS if port + PORTS <= 65535 else port - PORTS}
 
 
-def _data(values: Mapping[str, Any], manuscripts: Sequence[str]) -> dict[str, Any]:
+def _data(values: Mapping[str, Any], manuscripts: Sequence[str], cards: int) -> dict[str, Any]:
     data = values["data"]
-    most = min(data["max_samples"] or EXAMPLES * 1000, _examples(values.get("axolotl") or {}))
+    most = min(data["max_samples"] or EXAMPLES * 1000, _examples(values.get("axolotl") or {}, cards))
     charts = data["charts"] | {"count": min(data["charts"]["count"], CHARTS)}
     small = dict(data) | {"max_samples": most, "charts": charts}
     if "sources" in data:
@@ -59,8 +60,8 @@ def _data(values: Mapping[str, Any], manuscripts: Sequence[str]) -> dict[str, An
     return small
 
 
-def _examples(axolotl: Mapping[str, Any]) -> int:
-    return max(EXAMPLES, 2 * STEPS * int(axolotl.get("micro_batch_size") or 1)) * (PACKED if axolotl.get("sample_packing") else 1)
+def _examples(axolotl: Mapping[str, Any], cards: int) -> int:
+    return max(EXAMPLES, 2 * STEPS * int(axolotl.get("micro_batch_size") or 1) * cards) * (PACKED if axolotl.get("sample_packing") else 1)
 
 
 def _who_answers(asked: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,11 +72,17 @@ def _who_answers(asked: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
     return {"base_url": f"{base_url(serve['host'], serve['port'])}/v1", "model": asked["model"] or values["recipe"]}
 
 
-def _axolotl(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A few steps of one micro-batch each; where the recipe evaluates and saves, once, after the last."""
+def _axolotl(given: Mapping[str, Any], cards: int) -> dict[str, Any]:
+    """A few steps of one micro-batch each; where the recipe evaluates and saves, once, after the last.
+
+    cards: that share a step. Each then takes the micro-batch that it has in the real run, where sharing may have made it smaller.
+    """
     steps = min(int(given.get("max_steps") or STEPS), STEPS)
     small = {key: value for key, value in given.items() if key not in LEFT_OUT}
-    small |= {"max_steps": steps, "gradient_accumulation_steps": 1, "logging_steps": 1}
+    small |= {"max_steps": steps, "gradient_accumulation_steps": cards, "logging_steps": 1}
+    micro = whole_step(fitted(given, cards)[0])[0]
+    if micro != whole_step(given)[0]:
+        small["micro_batch_size"] = micro
     if given.get("save_strategy") == "no":
         small["save_strategy"] = "no"
     else:

@@ -15,12 +15,13 @@ MANUSCRIPTS, LORE_BYTES = 2_000_000, 200_000
 
 @dataclass(frozen=True)
 class Small:
-    """recipe: the small one; whole: the one it was made of. manuscripts, lore: what is read of the sources."""
+    """recipe: the small one; whole: the one it was made of. manuscripts, lore: what is read of the sources. cards: that share a step."""
 
     recipe: Recipe
     whole: Recipe
     manuscripts: Sample
     lore: Sample
+    cards: int = 1
 
     @property
     def times(self) -> float:
@@ -34,7 +35,7 @@ class Small:
         data, axolotl, rag = self.recipe.data, self.recipe.axolotl, self.recipe.rag
         parts = [self.manuscripts.said("source files")] if self.manuscripts.files else []
         parts += [f"at most {data.max_samples} examples"] if data else []
-        parts += [f"{axolotl['max_steps']} steps of one micro-batch"] if axolotl is not None else []
+        parts += [f"{axolotl['max_steps']} steps of one micro-batch{' a card' if self.cards > 1 else ''}"] if axolotl is not None else []
         parts += [self.lore.said("lore files"), "1 question"] if rag else []
         ports = f"port {self.recipe.serve.port}" if not rag else f"ports {self.recipe.serve.port} and {rag.port}"
         collection = f" and runs/collections/{rag.collection}" if rag else ""
@@ -42,9 +43,12 @@ class Small:
         return f"smaller: {', '.join(parts)}", f"as in the recipe: the base model, its settings for Axolotl and vLLM; {kept}"
 
 
-def small_of(recipe: Recipe) -> Small:
-    """Looks at the recipe's sources and makes the small recipe. Raises LorewrightError where a source is not there."""
+def small_of(recipe: Recipe, cards: int = 1) -> Small:
+    """Looks at the recipe's sources and makes the small recipe. cards: how many would share a step here.
+
+    Raises LorewrightError where a source is not there.
+    """
     manuscripts = sample(recipe.data.sources if recipe.data else (), MANUSCRIPTS)
     lore = sample(recipe.rag.sources if recipe.rag else (), LORE_BYTES, LORE)
-    values = shrunk(recipe.resolved, manuscripts.sources, lore.sources)
-    return Small(freeze(values, recipe.file), recipe, manuscripts, lore)
+    values = shrunk(recipe.resolved, manuscripts.sources, lore.sources, cards)
+    return Small(freeze(values, recipe.file), recipe, manuscripts, lore, cards)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from lorewright import extras
-from lorewright.errors import LorewrightError
+from lorewright.preflight.launcher import need_extras, taken_cards
+from lorewright.recipe import Recipe
 from lorewright.serving.gpu import cards, for_training, visible
 from lorewright.stages.run import Run
 from lorewright.training.launch import Launcher
@@ -13,26 +13,18 @@ from lorewright.training.launch import Launcher
 
 def launched(run: Run) -> tuple[Launcher, tuple[str, ...]]:
     """How the training is started, and the cards it takes. Raises LorewrightError for what is not there."""
-    train, known = run.recipe.train, visible(run.accelerator)
     if run.accelerator != "cuda":
         return _without_a_card(run), ()
-    count = len(known) if train.devices == "all" else int(train.devices)
-    if count > len(known) or not known:
-        what = f"train.devices is {train.devices}" if count else "a training needs a card"
-        seen = f"{len(known) or 'no'} card{'' if len(known) == 1 else 's'} {'is' if len(known) == 1 else 'are'} visible"
-        raise LorewrightError(f"{what}, and {seen}", remedy="set train.devices to all, or look at nvidia-smi and CUDA_VISIBLE_DEVICES")
-    zero = (run.recipe.axolotl or {}).get("deepspeed")
-    if train.launcher in ("deepspeed", "ray"):
-        extras.need(train.launcher, f"train.launcher {train.launcher}")
-    if zero:
-        extras.need("deepspeed", "axolotl.deepspeed")
-    named = train.launcher == "deepspeed" or count < len(known)  # DeepSpeed's launcher passes over CUDA_VISIBLE_DEVICES
-    return Launcher(train.launcher, count, _numbers(known[:count]) if named else ""), known[:count]
+    train, wanted = run.recipe.train, taken_cards(run.recipe, run.accelerator)
+    need_extras(run.recipe)
+    count = len(wanted)
+    named = train.launcher == "deepspeed" or count < len(visible(run.accelerator))  # DeepSpeed's launcher passes over CUDA_VISIBLE_DEVICES
+    return Launcher(train.launcher, count, _numbers(wanted) if named else ""), wanted
 
 
-def processes(run: Run) -> int:
+def processes(recipe: Recipe, accelerator: str) -> int:
     """How many cards would share a step here, for an estimate."""
-    return len(for_training(run.accelerator, run.recipe.train.devices)) or 1
+    return len(for_training(accelerator, recipe.train.devices)) or 1
 
 
 def free_port() -> int:

@@ -43,7 +43,7 @@ def ledger(step: Step, run: Run) -> Facts:
     found = count(run.work / SAMPLES, run.work / "facts.json")
     write_json(run.work / "ledger.json", found.figures())
     check(found, data.max_dropped, str(run.work / SAMPLES))
-    cards = processes(run)
+    cards = processes(run.recipe, run.accelerator)
     facts = _facts(found, for_each(config, cards) if run.recipe.train.keep_batch else config, cards)
     _report(run, facts)
     return facts

@@ -19,6 +19,7 @@ from lorewright.recipe import split_revision
 from lorewright.stages.run import Facts, Run
 from lorewright.training.ladder_record import trained_model
 from lorewright.training.out_of_memory import ran_out
+from lorewright.training.plugins import without_ours
 from lorewright.training.render import SHARED_OUT, for_cpu, to_yaml
 
 
@@ -27,7 +28,7 @@ def merge(step: Step, run: Run) -> Facts:
     adapter = run.done["train"] / "adapter"
     config = yaml.safe_load((run.done["train"] / "axolotl.yaml").read_text(encoding="utf-8"))
     model = trained_model(run.done["train"], run.recipe.base_model)
-    config = {key: value for key, value in config.items() if key not in SHARED_OUT}
+    config = without_ours({key: value for key, value in config.items() if key not in SHARED_OUT})
     config["base_model"] = split_revision(model)[0]  # the folder may have moved since
     by_processor = False
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Run:
 
     work: the folder the present step writes into. inputs: content hashes of what it reads, as its fingerprint has them.
     done: finished artifacts' folders by stage name. fresh: nothing that an earlier run left is taken over. smoke: the recipe is a
-    small one made of the file's.
+    small one made of the file's. afterwards: what a stage wants done to its folder once that is finished and nothing can be lost.
     """
 
     recipe: Recipe
@@ -34,6 +34,7 @@ class Run:
     inputs: Mapping[str, str] = field(default_factory=dict)
     fresh: bool = False
     smoke: bool = False
+    afterwards: Callable[[Path], None] | None = None
     done: dict[str, Path] = field(default_factory=dict)
 
     @property

@@ -29,13 +29,13 @@ from lorewright.training.ladder import Situation, Taken, applied, next_step
 from lorewright.training.launch import Launcher
 from lorewright.training.live import Live
 from lorewright.training.meter import Meter
-from lorewright.training.packed import with_order
+from lorewright.training.plugins import with_plugins
 from lorewright.training.points import Point
 from lorewright.training.progress import Progress
 from lorewright.training.resume import newest_whole, recorded
 from lorewright.training.several import fitted, for_each
-from lorewright.training.stopping import ask_for_checkpoint, trigger, with_trigger
-from lorewright.training.zero_checkpoint import check_shares
+from lorewright.training.shares import check_shares, check_steps, note_steps
+from lorewright.training.stopping import ask_for_checkpoint, clear_trigger, trigger, with_trigger
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,18 @@ def train(step: Step, run: Run) -> Facts:
             if clear:
                 _clear(run.work)
                 ladder_record.write(run.work, asked, taken, clear=False)
-            begun = _beginning(run)
-            if begun:
-                check_shares(run.work / "adapter" / f"checkpoint-{begun}", launch.processes)
-                run.console.line(f"train     goes on from step {begun}")
+            config = with_plugins(with_trigger(applied(asked, taken)), run.work)
+            begun = _beginning(run, _of_each(run, config, launch), launch.processes)
             earlier = points.mended(run.work / POINTS)
             progress = Progress(step=begun, points=recorded(points.standing(earlier, begun), run.work / "adapter" / f"checkpoint-{begun}"))
             began = Began(points.attempts(earlier) + 1, begun, len(taken))
             kills = out_of_memory.kernel_kills()
             try:
                 with full_disk.explained(run.work, progress.facts):
-                    config = with_order(with_trigger(applied(asked, taken)), run.work)
                     _attempt(run, config, (launch, wanted), progress, began, held)
-                break
+                    return finished(run, progress, begun, taken, recipe)
             except KeyboardInterrupt:
-                begun = _beginning(run)
-                run.console.line(
-                    f"train     stopped; it goes on from {f'step {begun}' if begun else 'its beginning: no checkpoint was written yet'}"
-                )
+                _say_stopped(run)
                 raise
             except process.ToolError as problem:
                 if not out_of_memory.ran_out(problem.log, problem.code, out_of_memory.kernel_kills() - kills):
@@ -87,15 +81,32 @@ def train(step: Step, run: Run) -> Facts:
                 taken = (*taken, _step_down(run, asked, taken, problem, progress))
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
-    return finished(run, progress, begun, taken, recipe)
 
 
-def _beginning(run: Run) -> int:
-    """The step of the newest whole checkpoint, which is then the newest of all; 0 where there is none."""
+def _beginning(run: Run, config: Mapping[str, Any], cards: int) -> int:
+    """The step of the newest whole checkpoint, which is then the newest of all; 0 where there is none.
+
+    config: what each of the cards is told. Raises LorewrightError where the checkpoint is of other steps than these cards make.
+    """
     found = newest_whole(run.work / "adapter")
     for line in found.said:
         run.console.line(f"train     {line}")
+    if found.step:
+        check_shares(run.work / "adapter" / f"checkpoint-{found.step}", cards)
+        check_steps(run.work, config, cards)
+        run.console.line(f"train     goes on from step {found.step}")
+    note_steps(run.work, config, cards)
     return found.step
+
+
+def _say_stopped(run: Run) -> None:
+    begun = newest_whole(run.work / "adapter").step
+    run.console.line(f"train     stopped; it goes on from {f'step {begun}' if begun else 'its beginning: no checkpoint was written yet'}")
+
+
+def _of_each(run: Run, config: Mapping[str, Any], launch: Launcher) -> dict[str, Any]:
+    """What each card is told of a configuration of the whole step."""
+    return for_each(config, launch.processes) if run.recipe.train.keep_batch else dict(config)
 
 
 def _remembered(run: Run, asked: Mapping[str, Any]) -> tuple[tuple[Taken, ...], bool]:
@@ -129,8 +140,8 @@ def _attempt(run: Run, config: Mapping[str, Any], on: OnCards, progress: Progres
     """
     launch, wanted = on
     command = launch.command(envs.ensure("train").path / "bin", free_port())
-    written = for_each(config, launch.processes) if run.recipe.train.keep_batch else dict(config)
-    write_config(run, "train", written, launch.by_hand())
+    clear_trigger(run.work / "adapter", config)
+    write_config(run, "train", _of_each(run, config, launch), launch.by_hand())
     watch = _watch(config, progress.points)
     variables = launch.variables(len(os.sched_getaffinity(0))) | {"TENSORBOARD_LOGGING_DIR": TENSORBOARD}
     with (

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from lorewright.manifest import latest_manifest, read_json, write_json, write_wh
 from lorewright.models.card import adapter_card
 from lorewright.models.hub import commit
 from lorewright.models.lineage import NAME as LINEAGE
-from lorewright.models.lineage import check_adapter, lineage
+from lorewright.models.lineage import lineage
+from lorewright.models.tokenizer import beside_adapter
 from lorewright.progress import shown
 from lorewright.recipe import is_folder, split_revision
 from lorewright.serving.gpu import cards, for_training
@@ -40,14 +42,15 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     begun: the step that its last attempt went on from. asked: the recipe's hash as it began, for the file may have been changed since.
     """
     adapter = run.work / "adapter"
-    check_adapter(adapter)
+    model = ladder_record.trained_model(run.work, run.recipe.base_model)
+    told = beside_adapter(adapter, model)
+    if told:
+        run.console.line(f"train     {told}")
     logged = points.read(run.work / POINTS)
     axolotl = yaml.safe_load((run.work / "axolotl.yaml").read_text(encoding="utf-8"))
     figures = record.figures(progress, logged, _machine(run), _adapter_step(adapter, axolotl))
     write_json(run.work / record.NAME, figures)
-    tidy(adapter, run.recipe.train.finished_checkpoints)
     draw(progress.points, run.recipe.name, run.work)
-    model = ladder_record.trained_model(run.work, run.recipe.base_model)
     known = None if is_folder(model) else commit(model)
     trained = _trained(run, _named(model, known), axolotl, figures, progress.points, taken)
     write_whole(run.work / REPORT, page(trained, _links(run), _next(run)))
@@ -56,7 +59,13 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     write_whole(adapter / "README.md", adapter_card(come_from))
     shutil.copyfile(run.work / "loss.png", adapter / "loss.png")  # the card shows it
     _say(run)
+    run.afterwards = partial(_tidy, wanted=run.recipe.train.finished_checkpoints)
     return _facts(progress, begun, taken, figures) | ({} if is_folder(model) else {"base_model_commit": known})
+
+
+def _tidy(folder: Path, wanted: str) -> None:
+    """Until the folder is finished its checkpoints are what a cut off end goes on from."""
+    tidy(folder / "adapter", wanted)
 
 
 def draw(logged: Sequence[Point], title: str, folder: Path) -> None:
@@ -98,7 +107,7 @@ def _trained(
     forecast = (latest_manifest(run.paths.manifests) or {}).get("forecast") or {}
     foretold = None if taken else forecast.get("peak_vram_bytes")  # of the recipe as it is
     return Trained(
-        run.recipe.name, base, axolotl, figures, read_json(run.done["ledger"] / "ledger.json") or {}, logged, _kept(run.work / "adapter"),
+        run.recipe.name, base, axolotl, figures, read_json(run.done["ledger"] / "ledger.json") or {}, logged, _left(run),
         [f"{step.said} (out of memory while {step.phase}, step {step.at_step})" for step in taken], foretold,
         versions(envs.locate("train").path),
     )  # fmt: skip
@@ -112,6 +121,11 @@ def _named(model: str, known: str | None) -> str:
 
 def _kept(adapter: Path) -> list[int]:
     return [step_of(folder) for folder in checkpoints(adapter)]
+
+
+def _left(run: Run) -> list[int]:
+    """The checkpoints that will be left."""
+    return [] if run.recipe.train.finished_checkpoints == "none" else _kept(run.work / "adapter")
 
 
 def _links(run: Run) -> dict[str, str]:

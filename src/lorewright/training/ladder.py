@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from lorewright.recipe import Rung, split_revision
+from lorewright.recipe import Rung, is_folder, split_revision
 from lorewright.recipe.check_several import zero_stage
 from lorewright.training.several import whole_step
 
@@ -195,6 +196,9 @@ def _said(before: Keys, after: Keys) -> str:
 
 
 def _shown(value: Any) -> str:
+    """A folder by its name: the words reach the model card, which leaves this machine."""
+    if isinstance(value, str) and is_folder(value):
+        return Path(value).name
     if isinstance(value, list):
         return "+".join(map(str, value))
     return "unset" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -50,8 +50,9 @@ class Live:
     def _keep(self, point: dict[str, float]) -> None:
         """The point with when it was, on disk at once."""
         point |= {"at": round(time.monotonic() - self.started, 2), **self.attempt}
-        if self.meter.joules is not None:
-            point["joules"] = round(self.meter.joules, 1)
+        joules = self.meter.joules
+        if joules is not None:
+            point["joules"] = round(joules, 1)
         if self.meter.most:
             point["card_bytes"] = self.meter.most
         self.sink.write(json.dumps(point) + "\n")

@@ -8,19 +8,26 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 SECONDS = 2.0
+MISSED = 0.1  # with a larger share of the time unanswered the sum is no figure
 # (watts, or None where the driver does not say; bytes in use) of each card.
 Sample = Sequence[tuple[float | None, int]]
 
 
 class Meter:
-    """Adds up from `begin` on. joules: None until a driver has said something. most: the highest memory in use on one card, bytes."""
+    """Adds up from `begin` on. most: the highest memory in use on one card, bytes."""
 
     def __init__(self, ask: Callable[[], Sample], every: float = SECONDS) -> None:
-        self.joules: float | None = None
         self.most = 0
+        self._sum, self._told, self._missed = 0.0, 0.0, 0.0  # joules; seconds with an answer and without
         self._ask, self._every = ask, every
         self._begun, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def joules(self) -> float | None:
+        """What the cards drew; None while too much of the time is not known. The little that was missed counts as the rest."""
+        whole = self._told + self._missed
+        return self._sum * whole / self._told if self._told and self._missed <= MISSED * whole else None
 
     def begin(self) -> None:
         """The steps begin: what was drawn before, for loading, is not the training's."""
@@ -40,11 +47,12 @@ class Meter:
         before = time.monotonic()
         while not self._ended.wait(self._every):
             cards = self._ask()
-            if not cards:
-                return
             now = time.monotonic()
             watts = [drawn for drawn, _ in cards if drawn is not None]
-            if len(watts) == len(cards):  # a part of the cards would be no figure
-                self.joules = (self.joules or 0.0) + sum(watts) * (now - before)
-            self.most = max(self.most, *(used for _, used in cards))
+            if cards and len(watts) == len(cards):  # a part of the cards would be no figure
+                self._sum += sum(watts) * (now - before)
+                self._told += now - before
+            else:
+                self._missed += now - before
+            self.most = max(self.most, *(used for _, used in cards), 0)
             before = now

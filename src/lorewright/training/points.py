@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lorewright.manifest import write_whole
+from lorewright.training.meter import MISSED
 
 Point = dict[str, float]
 
@@ -65,9 +66,14 @@ def curve(points: Sequence[Point], key: str, over: str = "epoch") -> list[tuple[
 
 
 def drawn(points: Sequence[Point]) -> float | None:
-    """Joules of all attempts together, repeated steps included, for they were drawn too; None where the driver told none."""
-    last = {point.get("attempt", 0): point["joules"] for point in points if "joules" in point}
-    return sum(last.values()) if last else None
+    """Joules of all attempts together, repeated steps included, for they were drawn too.
+
+    None where the driver told none, or nothing at the end of attempts that make up more than a tenth of the time.
+    """
+    last = list({point.get("attempt", 0): point for point in points if "at" in point or "joules" in point}.values())
+    known = [point["joules"] for point in last if "joules" in point]
+    unknown = sum(point["at"] for point in last if "joules" not in point)
+    return sum(known) if known and unknown <= MISSED * whole_seconds(points) else None
 
 
 def whole_seconds(points: Sequence[Point]) -> float:

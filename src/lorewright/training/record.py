@@ -34,13 +34,13 @@ class Machine:
 def figures(progress: Progress, logged: Sequence[Point], machine: Machine, adapter_step: int | None = None) -> dict[str, Any]:
     """All of training.json. logged: the points of all attempts. adapter_step: which step the adapter is of, where it is not the last.
 
-    Steps, tokens and seconds count each step once; whole_seconds and energy_joules count what was done twice twice. Speed and memory are
-    those of the configuration that was used in the end.
+    The losses are those of progress, which also knows points that were lost. Steps, tokens and seconds count each step once;
+    whole_seconds and energy_joules count what was done twice twice. Speed and memory are those of the last configuration.
     """
     points = standing(logged)
     last = of_last_configuration(points)
     speed, seconds = tokens_per_second(intervals(last)), seconds_of_steps(points)
-    losses, held = (_finite(curve(points, key, "step")) for key in ("loss", "eval_loss"))
+    losses, held = (_finite(curve(progress.points, key, "step")) for key in ("loss", "eval_loss"))
     best = min(held, key=lambda pair: (pair[1], pair[0] != adapter_step)) if held else None  # four digits are logged: some are alike
     by_axolotl, by_driver = peak(last), round(max((point.get("card_bytes", 0.0) for point in last), default=0.0))
     steps = progress.step or progress.total

@@ -87,7 +87,7 @@ def _recorded(checkpoint: Path) -> list[Point]:
 def tidy(output: Path, wanted: str) -> None:
     """After the end of a training. wanted: what is left of its checkpoints: whole, weights (without what only going on needs) or none."""
     shutil.rmtree(kept_of(output), ignore_errors=True)
-    for folder in (*output.glob("broken-*"), *output.glob(".checkpoint-*")):
+    for folder in (*output.glob("broken-*"), *output.glob("lost-*"), *output.glob(".checkpoint-*")):
         shutil.rmtree(folder)
     for folder in checkpoints(output) if wanted != "whole" else ():
         if wanted == "none":

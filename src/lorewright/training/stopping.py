@@ -24,6 +24,13 @@ def with_trigger(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"dynamic_checkpoint": {"enabled": True, "check_interval": 1}} | dict(config)
 
 
+def clear_trigger(output: Path, config: Mapping[str, Any]) -> None:
+    """Takes back a question that an ended trainer did not answer any more."""
+    file = trigger(output, config)
+    if file:
+        file.unlink(missing_ok=True)
+
+
 def trigger(output: Path, config: Mapping[str, Any]) -> Path | None:
     """The file that asks for a checkpoint; None where the recipe has switched this off."""
     settings = config.get("dynamic_checkpoint") or {}

@@ -109,7 +109,9 @@ def test_lines_say_verdict_parts_time_and_where_it_comes_from(repo: Path, capsys
 
 def test_two_cards_share_the_steps(repo: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     """In half of the time, or where each takes the whole batch, in half of the steps."""
-    recipe, apart = str(repo / "configs/qlora_style_transfer.yaml"), ("--set", "train.keep_batch=false", "--set", "axolotl.num_epochs=20")
+    recipe, apart = str(repo / "configs/qlora_style_transfer.yaml"), (
+        "--set", "train.keep_batch=false", "--set", "train.devices=2", "--set", "axolotl.num_epochs=20",
+    )  # fmt: skip
     one, two = (foretold(capsys, recipe, "--gpu", f"{number}RTX 3060") for number in ("", "2 x "))
     assert (one["gpu"]["devices"], two["gpu"]["devices"]) == (1, 2)
     assert two["time"]["steps"] == one["time"]["steps"] and two["time"]["training"] == pytest.approx(one["time"]["training"] / 2, rel=0.1)

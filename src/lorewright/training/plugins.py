@@ -1,0 +1,30 @@
+"""Our plugins of Axolotl's, which make a training say the same each time: programs of workers/, put beside axolotl.yaml.
+
+The trainer starts with that folder first among those that it imports from, so that axolotl.yaml works by hand too.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lorewright.workers
+
+START, ORDER = "same_start.SameStart", "packed_order.SameOrder"
+
+
+def without_ours(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A training's configuration for another folder and another tool, which have them not and need them not."""
+    left = [plugin for plugin in config.get("plugins") or [] if plugin not in (START, ORDER)]
+    return {key: value for key, value in config.items() if key != "plugins"} | ({"plugins": left} if left else {})
+
+
+def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The configuration with the plugins that it needs, which are put into `folder`."""
+    ours = [START] + ([ORDER] if config.get("sample_packing") else [])
+    for plugin in ours:
+        name = f"{plugin.partition('.')[0]}.py"
+        shutil.copyfile(Path(lorewright.workers.__file__).with_name(name), folder / name)
+    return dict(config) | {"plugins": [*(config.get("plugins") or []), *ours]}
