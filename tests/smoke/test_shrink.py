@@ -80,7 +80,7 @@ def test_two_cards_try_the_micro_batch_of_the_real_run(
     make_recipe: Callable[..., Path], keep: bool, gathered: int, said: tuple[int, int, int]
 ) -> None:
     axolotl = {"adapter": "lora", "micro_batch_size": 4, "gradient_accumulation_steps": gathered}
-    made = small_of(load(make_recipe(axolotl=axolotl, train={"keep_batch": keep})), cards=2).recipe
+    made = small_of(load(make_recipe(axolotl=axolotl, train={"keep_batch": keep, "devices": 2})), cards=2).recipe
     assert made.axolotl and made.data
     each = for_each(made.axolotl, 2) if keep else made.axolotl
     assert (made.axolotl["micro_batch_size"], made.axolotl["gradient_accumulation_steps"], each["micro_batch_size"]) == said
