@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_without_a_system_prompt_or_results_nothing_is_said_of_them() -> None:
 
 def test_the_examples_are_python() -> None:
     for card in (adapter_card(LINEAGE), merged_card(LINEAGE)):
-        compile(card.split("```python\n")[1].split("```")[0], "card", "exec")
+        assert ast.parse(card.split("```python\n")[1].split("```")[0]).body
 
 
 def test_a_card_without_blank_gaps(tmp_path: Path) -> None:

@@ -83,5 +83,5 @@ def test_what_cannot_go_together_is_told(make_recipe, axolotl: dict[str, object]
 
 
 def test_four_bits_go_with_zero_two_and_with_fsdp(make_recipe) -> None:  # type: ignore[no-untyped-def]
-    load(make_recipe(axolotl=LORA | FOUR_BIT | {"deepspeed": {"zero_optimization": {"stage": 2}}}))
-    load(make_recipe(axolotl=LORA | FOUR_BIT | FSDP))
+    for shared in ({"deepspeed": {"zero_optimization": {"stage": 2}}}, FSDP):
+        assert load(make_recipe(axolotl=LORA | FOUR_BIT | shared)).axolotl == LORA | FOUR_BIT | shared
