@@ -114,10 +114,16 @@ esac
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One H200 whose nvidia-smi is a stand-in; its folder's files `gpus`, `tenants` and `broken` are what it says."""
+    folder = stand_in_smi(SMI, tmp_path, monkeypatch)
+    (folder / "gpus").write_text("0, GPU-aaaa, NVIDIA H200, 143771, 143161, 580.159.04, 9.0\n")
+    return folder
+
+
+def stand_in_smi(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, first in PATH, of a script that stands for nvidia-smi; all cards that it names are visible."""
     folder = tmp_path / "smi"
     folder.mkdir()
-    _executable(folder / "nvidia-smi", SMI)
-    (folder / "gpus").write_text("0, GPU-aaaa, NVIDIA H200, 143771, 143161, 580.159.04, 9.0\n")
+    _executable(folder / "nvidia-smi", script)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return folder

@@ -18,7 +18,7 @@ from lorewright.manifest import read_json
 from lorewright.runner import Choice, execute
 from lorewright.serving import gpu, turns
 from lorewright.stages import Run
-from tests.conftest import free_port
+from tests.conftest import free_port, stand_in_smi
 
 pytestmark = pytest.mark.timeout(60)  # a lock that never comes shall not stop the line
 RunOf = Callable[..., Run]
@@ -34,13 +34,7 @@ esac
 @pytest.fixture
 def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two cards; the folder's file `apps` says who holds their memory."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / "nvidia-smi").write_text(SMI)
-    (folder / "nvidia-smi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    return folder
+    return stand_in_smi(SMI, tmp_path, monkeypatch)
 
 
 @pytest.fixture

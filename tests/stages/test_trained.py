@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lorewright.manifest import read_json
 from lorewright.models.lineage import values_digest
 from lorewright.runner import Choice, execute
 from lorewright.stages import Run
+from tests.conftest import stand_in_smi
 from tests.data.style.test_picture import assert_self_contained
 
 RunOf = Callable[..., Run]
@@ -37,12 +37,7 @@ TRAINED = Choice(only=("prepare", "train"))
 @pytest.fixture
 def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cards that draw 500 W together."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / "nvidia-smi").write_text(SMI)
-    (folder / "nvidia-smi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    stand_in_smi(SMI, tmp_path, monkeypatch)
 
 
 def left(run: Run) -> dict[str, Any]:
