@@ -18,7 +18,7 @@ Run it with the core environment. MEASURED.json (by default results/forecast_mea
         "devices": 1,                       cards that shared the batch; the tokens are those of all
         "held_out": true}]}                 false: a constant of the forecast was set from it
 
---fit says what the two constants of time would be, set from the rows that are not held out (gpus.REACHED, starts.START).
+--fit says what three constants of time would be, set from the rows that are not held out (gpus.REACHED, speed.MOST, starts.START).
 --check ends with 1 when a row misses what is promised: 10 % of the peak, 15 % of the time.
 """
 
@@ -29,6 +29,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from lorewright.training.forecast.gpus import Gpu, find_gpu  # noqa: E402
 from lorewright.training.forecast.memory import GIB, Batch, highest, peaks  # noqa: E402
 from lorewright.training.forecast.settings import Settings, settings_of  # noqa: E402
 from lorewright.training.forecast.shape import Shape, shape_of  # noqa: E402
-from lorewright.training.forecast.speed import Work, step_seconds, work_of  # noqa: E402
+from lorewright.training.forecast.speed import MOST, Work, step_seconds, work_of  # noqa: E402
 from lorewright.training.forecast.starts import START  # noqa: E402
 
 MEASURED = REPO / "benchmarks" / "results" / "forecast_measured.json"
@@ -118,14 +119,18 @@ def summary(rows: Sequence[Row]) -> list[str]:
 
 
 def fit(measured: Mapping[str, Any], gpu: Gpu) -> str:
-    """The two constants that come nearest to the rows which are not held out: the worst of them is as near as it can be."""
+    """The three constants that come nearest to the rows which are not held out, by the squares of how far each is off."""
     chosen = [one for one in measured["configurations"] if not one.get("held_out") and one.get("tokens_per_second")]
     if not chosen:
         return "no row to set a constant from"
     known = [(*timed(one, gpu), one["tokens_per_second"]) for one in chosen]
-    tried = ((reached / 200, start / 1e6) for reached in range(60, 200) for start in range(5, 120))
-    most, reached, start = min((worst(known, replace(gpu, reached=reached), start), reached, start) for reached, start in tried)
-    return f"{len(chosen)} rows not held out: REACHED {reached:.3f}, START {start:.1e} s (the worst of them {most:.1%} off)"
+    tried = product(range(50, 86), range(100, 428, 5), range(20, 61))
+    errors = (
+        (squares(known, replace(gpu, reached=reached / 100), most / 100, start / 1e6), reached, most, start)
+        for reached, most, start in tried
+    )
+    _, reached, most, start = min(errors)
+    return f"{len(chosen)} rows not held out: REACHED {reached / 100:.2f}, MOST {most / 100:.2f} TB/s, START {start / 1e6:.1e} s"
 
 
 def timed(one: Mapping[str, Any], gpu: Gpu) -> tuple[Work, int, float, float]:
@@ -135,13 +140,13 @@ def timed(one: Mapping[str, Any], gpu: Gpu) -> tuple[Work, int, float, float]:
     return work_of(shape, settings, batch), settings.gathered, step_seconds(shape, settings, gpu), tokens
 
 
-def worst(known: Sequence[tuple[Work, int, float, float, float]], gpu: Gpu, start: float) -> float:
-    """How far the time of the worst row is off."""
+def squares(known: Sequence[tuple[Work, int, float, float, float]], gpu: Gpu, most: float, start: float) -> float:
+    """Of how far the time of each row is off."""
     errors = []
     for work, gathered, step, tokens, rate in known:
-        seconds = gathered * Work(work.products, work.moved, work.started * start / START).seconds(gpu) + step
-        errors.append(abs(rate * seconds / tokens - 1))
-    return max(errors)
+        tried = replace(work, moved=work.moved * MOST / 1e12 / most, started=work.started * start / START)
+        errors.append(rate * (gathered * tried.seconds(gpu) + step) / tokens - 1)
+    return sum(error**2 for error in errors)
 
 
 def command() -> str:

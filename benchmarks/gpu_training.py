@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures training on one card: memory and tokens a second of the recipes as shipped, with random weights of the true shape.
 
-    python benchmarks/gpu_training.py [CASE …] [--set KEY=VALUE] [--list] [--folder FOLDER] [--write FILE.json] [--tiny]
+    python benchmarks/gpu_training.py [CASE …] [--set "KEY=VALUE …"] [--list] [--folder FOLDER] [--write FILE.json] [--tiny]
 
 Every case is a recipe of configs/ with its own Axolotl keys; `plain` ones leave the fused kernels out, for the ratio in the same run.
 Axolotl itself trains, from the configuration that the product would write. The first steps (compilation, warm-up) are not counted.
@@ -37,6 +37,7 @@ from training_cases import CASES, SHAPES, TINY, Case  # noqa: E402
 
 from lorewright import envs  # noqa: E402
 from lorewright.recipe import Recipe, load, split_revision  # noqa: E402
+from lorewright.training.plugins import with_plugins  # noqa: E402
 from lorewright.training.render import axolotl_config  # noqa: E402
 
 PRODUCT = """
@@ -49,8 +50,15 @@ for _ in range(20):
     best = min(best, time.perf_counter() - begun)
 print(2 * 8192**3 / best / 1e12)
 """
-WARM = 8  # steps before the clock starts
-PLACES = ("base_model", "datasets", "output_dir", "dataset_prepared_path")  # they name folders of this machine
+WARM = 3  # steps before the clock starts: kernels are compiled in the first
+# A trainer that is started before its turn: what it imports takes as long as twenty steps, and holds nothing on the card.
+AHEAD = """
+import sys
+import axolotl.cli.main, axolotl.cli.train, axolotl.core.builders, axolotl.loaders, axolotl.train, bitsandbytes, peft, transformers, trl
+sys.argv = ["axolotl", "train", sys.stdin.readline().strip(), "--launcher", "python"]
+axolotl.cli.main.main()
+"""
+PLACES = ("base_model", "datasets", "test_datasets", "output_dir", "dataset_prepared_path")  # they name folders of this machine
 METRICS = re.compile(r"\{'(?:eval_)?loss':[^{}]*\}")
 
 
@@ -117,7 +125,7 @@ def config_of(name: str, case: Case, recipe: Recipe, folder: Path, *, tiny: bool
     return config | {key: str(place) for key, place in places.items()} | length | data | once | {"logging_steps": 1, "save_strategy": "no"}
 
 
-def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, look: bool) -> dict[str, Any]:
+def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, look: bool, more: bool = False) -> dict[str, Any]:
     """One case, measured. Raises subprocess.CalledProcessError or ValueError where it fails."""
     recipe = load(REPO / "configs" / f"{case.recipe}.yaml")
     model = case.model or split_revision(recipe.base_model)[0]
@@ -128,12 +136,13 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     folder.mkdir(parents=True, exist_ok=True)
     maker = [str(python), str(REPO / "benchmarks" / "random_model.py"), str(folder), json.dumps(shape)]
     subprocess.run([*maker, str(config["sequence_len"]), str(a_step * config["max_steps"])], check=True)
+    config = with_plugins(config, folder)
     if look:
         config["plugins"] = [*config.get("plugins", []), "training_profile.Profile"]
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     with Card() as card:
-        logged, evaluated = train(python, file, folder / f"{name}.log")
+        logged, evaluated = train(python, file, folder / f"{name}.log", more=more)
     warm = 2 if tiny else WARM
     if len(logged) != config["max_steps"] or not evaluated:
         raise ValueError(f"{name}: {len(logged)} of {config['max_steps']} steps logged; see {folder / name}.log")
@@ -148,28 +157,44 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     )
 
 
-def train(python: Path, file: Path, log: Path, cards: int = 1) -> tuple[Logged, list[dict[str, Any]]]:
+_waiting: list[subprocess.Popen[str]] = []  # at most one
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[str]:
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, env=environment, cwd=folder, text=True, **piped)
+
+
+def train(python: Path, file: Path, log: Path, cards: int = 1, *, more: bool = False) -> tuple[Logged, list[dict[str, Any]]]:
     """(time of its end, what was logged) of every step, and what was logged of the evaluations.
 
-    cards: with several, torchrun starts a process for each.
+    cards: with several, torchrun starts a process for each. more: another training follows.
     """
-    paths = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": f"{REPO / 'benchmarks'}:{os.environ.get('PYTHONPATH', '')}"}
+    paths = {
+        "PATH": f"{python.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{file.parent}:{REPO / 'benchmarks'}:{os.environ.get('PYTHONPATH', '')}",
+    }
     environment = os.environ | paths | {"AXOLOTL_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-    command = [str(python), "-m", "axolotl.cli.main", "train", str(file), "--launcher", "python"]
-    if cards > 1:
-        command = [str(python), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(cards), "-m", "axolotl.cli.train"]
-        command.append(str(file))
-        environment |= {} if shutil.which("nvidia-smi") else {"ACCELERATE_USE_CPU": "true"}
-    logged = []
+    logged: list[tuple[float, dict[str, Any]]] = []
     with open(log, "w", encoding="utf-8") as kept:
-        tool = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=file.parent)
+        if cards > 1:
+            environment |= {} if shutil.which("nvidia-smi") else {"ACCELERATE_USE_CPU": "true"}
+            command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(cards), "-m", "axolotl.cli.train", str(file)]
+            tool = _started([str(python), *command], environment, file.parent)
+        else:
+            tool = _waiting.pop() if _waiting else _started([str(python), "-c", AHEAD], environment, file.parent)
+            assert tool.stdin
+            tool.stdin.write(f"{file}\n")
+            tool.stdin.close()
         assert tool.stdout
         for line in tool.stdout:
             kept.write(line)
             if found := METRICS.search(line):
                 logged.append((time.monotonic(), ast.literal_eval(found[0])))
+                if more and len(logged) == 1:
+                    _waiting.append(_started([str(python), "-c", AHEAD], environment, file.parent))
     if tool.wait():
-        raise subprocess.CalledProcessError(tool.returncode, command, log.read_text(encoding="utf-8")[-3000:])
+        raise subprocess.CalledProcessError(tool.returncode, f"training of {file}", log.read_text(encoding="utf-8")[-3000:])
     return [one for one in logged if "loss" in one[1]], [point for _, point in logged if "eval_loss" in point]
 
 
@@ -241,7 +266,8 @@ def row(found: Mapping[str, Any]) -> str:
         f"{held_out:.2f}",
         "" if card is None else f"{card:.2f}",
         f"{rate:,.0f}{_goal('≥', found['least_rate'], rate >= (found['least_rate'] or 0))}",
-        f"{found['model_tflops']:g}" + (f" ({found['model_tflops'] / found['product_tflops']:.0%})" if found["product_tflops"] else ""),
+        f"{found['model_tflops']:g}"
+        + (f" ({found['model_tflops'] / found['product_tflops']:.0%} of {found['product_tflops']:.0f})" if found["product_tflops"] else ""),
         str(found["watts"] or ""),
     ]
     return f"| {' | '.join(cells)} |"
@@ -251,8 +277,25 @@ def _goal(sign: str, goal: float | None, reached: bool) -> str:
     return f" ({sign} {goal:,g}{'' if reached else ': MISSED'})" if goal else ""
 
 
-COLUMNS = ("case", "allocated GiB", "reserved GiB", "reserved in an evaluation", "on the card GiB", "tokens/s", "model TFLOP/s", "W")
+COLUMNS = (
+    "case",
+    "allocated GiB",
+    "reserved GiB",
+    "reserved in an evaluation",
+    "on the card GiB",
+    "tokens/s",
+    "model TFLOP/s (of a product's)",
+    "W",
+)
 HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
+
+
+def table(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: a table for each card and day."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for found in kept.values():
+        groups.setdefault((found["machine"], found["date"], found["versions"]), []).append(row(found))
+    return "\n\n".join("\n".join([f"{'; '.join(group)}", "", HEAD, *rows]) for group, rows in groups.items())
 
 
 def forecast_row(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,12 +305,15 @@ def forecast_row(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": found["case"], "model": found["shape"]} | peak | {key: found[key] for key in keys}
 
 
-def chosen(names: Sequence[str], settings: Sequence[str], *, tiny: bool) -> dict[str, Case]:
-    """The cases to run, by name. settings: `key=value` to try, which becomes part of the name; a tiny model has no goals."""
-    tried = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in settings)}
-    cases = {" ".join((name, *settings)): CASES[name] for name in names or CASES}
-    cases = {name: replace(case, change={**case.change, **tried}) for name, case in cases.items()}
-    return {name: replace(case, most_gib=None, least_rate=None) for name, case in cases.items()} if tiny else cases
+def chosen(names: Sequence[str], variants: Sequence[str], *, tiny: bool, steps: int | None = None) -> dict[str, Case]:
+    """The cases to run, by name. variants: `key=value …`, tried in every case, part of its name; they and a tiny model have no goals."""
+    cases = {}
+    for name in names or CASES:
+        for variant in variants or [""]:
+            tried = {key: yaml.safe_load(value) for key, _, value in (word.partition("=") for word in variant.split())}
+            case = replace(CASES[name], change={**CASES[name].change, **tried}, steps=steps or CASES[name].steps)
+            cases[f"{name} {variant}".rstrip()] = replace(case, most_gib=None, least_rate=None) if tiny or variant else case
+    return cases
 
 
 def main() -> int:
@@ -276,11 +322,16 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--folder", type=Path, help="where models are made and kept (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="the figures as JSON; cases of earlier runs in it are kept")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an Axolotl key, tried in every case named")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE …", help="Axolotl keys to try; once for each variant")
+    parser.add_argument("--steps", type=int, help="after those of the warm-up, instead of the case's own")
     parser.add_argument("--profile", action="store_true", help="print kernels and their times into each case's log (slows it down)")
     parser.add_argument("--forecast", type=Path, help="all cases of --write once more, as forecast_table.py reads them")
+    parser.add_argument("--table", type=Path, metavar="FILE.json", help="what was written, as Markdown; measures nothing")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
+    if given.table:
+        print(table(json.loads(given.table.read_text(encoding="utf-8"))))
+        return 0
     if given.list:
         print("\n".join(f"{name}: {case.recipe} {dict(case.change)}" for name, case in CASES.items()))
         return 0
@@ -294,9 +345,10 @@ def main() -> int:
     bad = False
     with tempfile.TemporaryDirectory() as temporary:
         root = (given.folder or Path(temporary)).absolute()
-        for name, case in chosen(given.cases, given.set, tiny=given.tiny).items():
+        cases = chosen(given.cases, given.set, tiny=given.tiny, steps=given.steps)
+        for number, (name, case) in enumerate(cases.items(), start=1):
             try:
-                found = run_case(name, case, root, python, tiny=given.tiny, look=given.profile)
+                found = run_case(name, case, root, python, tiny=given.tiny, look=given.profile, more=number < len(cases))
             except (subprocess.CalledProcessError, ValueError) as problem:
                 print(f"{name} failed: {problem}\n{getattr(problem, 'output', '') or ''}", flush=True)
                 bad = True

@@ -47,11 +47,12 @@ TINY: dict[str, Any] = {
     "num_key_value_heads": 2,
     "head_dim": 16,
 }
-# What a plain recipe goes without: fused kernels for the model's parts, for its loss and for the adapters.
-PLAIN: dict[str, Any] = {
-    **dict.fromkeys(("plugins", "liger_rope", "liger_rms_norm", "liger_glu_activation", "liger_fused_linear_cross_entropy")),
-    **{f"lora_{part}_kernel": False for part in ("mlp", "qkv", "o", "embedding")},
-}
+# What a plain recipe goes without: Liger, and the hidden states in the machine's memory. Axolotl's own fused LoRA functions stay on.
+PLAIN: dict[str, Any] = dict.fromkeys(
+    ("plugins", "liger_rope", "liger_rms_norm", "liger_glu_activation", "liger_fused_linear_cross_entropy", "activation_offloading")
+)
+# Without those too: PEFT alone.
+BARE: dict[str, Any] = PLAIN | {f"lora_{part}_kernel": False for part in ("mlp", "qkv", "o", "embedding")}
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,23 @@ class Case:
 
 def _short(recipe: str, *, held_out: bool = False, model: str | None = None, **change: Any) -> Case:
     """For the forecast alone: one micro-batch a step and fewer steps, so that many configurations fit into one visit to a card."""
-    return Case(recipe, {"gradient_accumulation_steps": 1} | change, model, steps=20, held_out=held_out)
+    return Case(
+        recipe,
+        {"gradient_accumulation_steps": 1, "activation_offloading": None, "eval_batch_size": 1} | change,
+        model,
+        steps=20,
+        held_out=held_out,
+    )
 
 
 CASES: dict[str, Case] = {
     "qlora": Case("qlora_style_transfer", most_gib=10.0, least_rate=10_000),
-    "qlora_plain": Case("qlora_style_transfer", PLAIN),
+    "qlora_plain": Case("qlora_style_transfer", PLAIN, steps=8),
     "lora": Case("lora_style_transfer", most_gib=22.0, least_rate=10_500),
-    "lora_plain": Case("lora_style_transfer", PLAIN),
+    "lora_plain": Case("lora_style_transfer", PLAIN, steps=8),
+    "lora_bare": Case("lora_style_transfer", BARE, steps=8),
     "longform": Case("scientific_longform", most_gib=7.0),
-    "persona_14b": Case("persona_qa", most_gib=12.5),
+    "persona_14b": Case("persona_qa", {"gradient_accumulation_steps": 1}, most_gib=12.5),
     "persona_32b": Case("persona_qa_32b", {"gradient_accumulation_steps": 1}, most_gib=22.0),
     "8b_r16_1x1024": _short("qlora_style_transfer", lora_r=16, micro_batch_size=1, sequence_len=1024),
     "8b_r128_2x2048": _short("qlora_style_transfer", lora_r=128, micro_batch_size=2, held_out=True),
@@ -89,8 +97,8 @@ CASES: dict[str, Case] = {
     "8b_lora_2x4096": _short("lora_style_transfer", micro_batch_size=2, sequence_len=4096, held_out=True),
     "8b_8bit_4x1024": _short("lora_style_transfer", load_in_8bit=True, sequence_len=1024),
     "4b_r32_8x2048": _short("qlora_style_transfer", model="Qwen/Qwen3-4B", lora_r=32, micro_batch_size=8, held_out=True),
-    "4b_lora_plain_4x1024": _short("lora_style_transfer", model="Qwen/Qwen3-4B", sequence_len=1024, **PLAIN),
+    "4b_lora_bare_4x1024": _short("lora_style_transfer", model="Qwen/Qwen3-4B", sequence_len=1024, **BARE),
     "4b_no_checkpointing": _short("qlora_style_transfer", model="Qwen/Qwen3-4B", micro_batch_size=2, gradient_checkpointing=False),
     "06b_lora_16x1024": _short("lora_style_transfer", model="Qwen/Qwen3-0.6B", micro_batch_size=16, sequence_len=1024, held_out=True),
-    "06b_lora_plain_4x2048": _short("lora_style_transfer", model="Qwen/Qwen3-0.6B", held_out=True, **PLAIN),
+    "06b_lora_bare_4x2048": _short("lora_style_transfer", model="Qwen/Qwen3-0.6B", held_out=True, **BARE),
 }

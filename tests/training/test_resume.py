@@ -17,7 +17,7 @@ from lorewright.training import kept as kept_module
 from lorewright.training import stopping
 from lorewright.training.checkpoints import fault
 from lorewright.training.kept import Keeper, kept_of
-from lorewright.training.plugins import with_plugins
+from lorewright.training.plugins import with_plugins, without_ours
 from lorewright.training.points import mended, standing
 from lorewright.training.resume import Beginning, newest_whole, recorded, set_aside, tidy
 from lorewright.training.shares import check_steps, note_steps
@@ -240,9 +240,12 @@ def test_what_is_left_of_a_finished_training(output: Path, wanted: str, left: li
         assert names(output / "checkpoint-10") == sorted(left)
 
 
-def test_a_training_gets_the_plugins_that_make_it_the_same_each_time(tmp_path: Path) -> None:
-    config = with_plugins({"sample_packing": True, "plugins": ["axolotl.integrations.liger.LigerPlugin"]}, tmp_path)
-    assert config["plugins"] == ["axolotl.integrations.liger.LigerPlugin", "same_start.SameStart", "packed_order.SameOrder"]
+def test_a_training_gets_the_plugins_that_it_needs(tmp_path: Path) -> None:
+    liger = "axolotl.integrations.liger.LigerPlugin"
+    config = with_plugins({"sample_packing": True, "plugins": [liger]}, tmp_path)
+    ours = ["same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"]
+    assert config["plugins"] == [liger, *ours], "after Liger's, which ours completes"
+    assert without_ours(config)["plugins"] == [liger]
     assert "class SameOrder" in (tmp_path / "packed_order.py").read_text() and (tmp_path / "same_start.py").exists()
     (tmp_path / "plain").mkdir()
     assert with_plugins({"lora_r": 8}, tmp_path / "plain")["plugins"] == ["same_start.SameStart"]

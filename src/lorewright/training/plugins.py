@@ -1,4 +1,4 @@
-"""Our plugins of Axolotl's, which make a training say the same each time: programs of workers/, put beside axolotl.yaml.
+"""Our plugins of Axolotl's, for what it leaves to chance or leaves out: programs of workers/, put beside axolotl.yaml.
 
 The trainer starts with that folder first among those that it imports from, so that axolotl.yaml works by hand too.
 """
@@ -12,18 +12,19 @@ from typing import Any
 
 import lorewright.workers
 
-START, ORDER = "same_start.SameStart", "packed_order.SameOrder"
+START, ORDER, FUSED = "same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"
+LIGER = "axolotl.integrations.liger.LigerPlugin"
 
 
 def without_ours(config: Mapping[str, Any]) -> dict[str, Any]:
     """A training's configuration for another folder and another tool, which have them not and need them not."""
-    left = [plugin for plugin in config.get("plugins") or [] if plugin not in (START, ORDER)]
+    left = [plugin for plugin in config.get("plugins") or [] if plugin not in (START, ORDER, FUSED)]
     return {key: value for key, value in config.items() if key != "plugins"} | ({"plugins": left} if left else {})
 
 
 def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The configuration with the plugins that it needs, which are put into `folder`."""
-    ours = [START] + ([ORDER] if config.get("sample_packing") else [])
+    ours = [START] + ([ORDER] if config.get("sample_packing") else []) + ([FUSED] if LIGER in (config.get("plugins") or []) else [])
     for plugin in ours:
         name = f"{plugin.partition('.')[0]}.py"
         shutil.copyfile(Path(lorewright.workers.__file__).with_name(name), folder / name)

@@ -24,7 +24,7 @@ ON_CPU: dict[str, Any] = {
 }
 # What shares a model out to several cards; only a training has them.
 SHARED_OUT = ("deepspeed", "fsdp", "fsdp_config", "fsdp_version")
-NOT_ON_CPU = ("flash_attention", "sample_packing", "eval_sample_packing", "plugins", *SHARED_OUT)
+NOT_ON_CPU = ("flash_attention", "sample_packing", "eval_sample_packing", "activation_offloading", "plugins", *SHARED_OUT)
 GPU_OPTIMIZERS = ("paged_adamw_8bit", "adamw_8bit", "adamw_bnb_8bit", "adamw_torch_fused")
 EVAL_KEYS = ("evals_per_epoch", "eval_steps", "eval_strategy", "eval_sample_packing", "early_stopping_patience", "load_best_model_at_end")
 

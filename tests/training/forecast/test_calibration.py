@@ -17,7 +17,7 @@ from lorewright.training.forecast.calibration import Correction, Lesson, correct
 from lorewright.training.forecast.gpus import find_gpu
 from lorewright.training.forecast.learn import compare, learn
 from lorewright.training.forecast.memory import GIB
-from tests.training.forecast.measured import LIGER
+from tests.training.forecast.measured import ALONE, LIGER
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_only_the_newest_count() -> None:
     assert taught(*[1.5] * 9, *[1.1] * 9).time == taught(*[1.1] * 9).time
 
 
-def finished(runs: Path, recipe: str, key: str, keys: Mapping[str, Any] = LIGER, longest: int = 2048, **measured: Any) -> Path:
+def finished(runs: Path, recipe: str, key: str, keys: Mapping[str, Any] = ALONE, longest: int = 2048, **measured: Any) -> Path:
     """A training and the ledger that it needed, of examples of one length."""
     folder = runs / recipe / "train" / key
     write_json(folder / "training.json", {"device": "NVIDIA H200", "gpus": 1} | measured)
@@ -62,7 +62,7 @@ def finished(runs: Path, recipe: str, key: str, keys: Mapping[str, Any] = LIGER,
 def test_finished_trainings_are_learnt_from_once_and_kept(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     tokens = 100 * 16 * 2048
-    folder = finished(runs, "mine", "abc", peak_vram_bytes=round(9.97 * GIB), steps=100, tokens=tokens, seconds=tokens / 9650)
+    folder = finished(runs, "mine", "abc", peak_vram_bytes=round(9.97 * GIB), steps=100, tokens=tokens, seconds=tokens / 9869)
     finished(runs, "mine", "abd.partial", steps=1, tokens=1, seconds=1)
     (runs / "mine" / "train" / "abe").mkdir()
     (runs / "mine" / "train" / "abe" / "training.json").write_text("{half")
@@ -80,7 +80,7 @@ def test_finished_trainings_are_learnt_from_once_and_kept(tmp_path: Path) -> Non
 
 def test_planning_learns_from_the_runs_that_lie_there(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokens = 100 * 16 * 2048
-    finished(tmp_path / "runs", "mine", "abc", peak_vram_bytes=round(12 * GIB), steps=100, tokens=tokens, seconds=tokens / 9650)
+    finished(tmp_path / "runs", "mine", "abc", peak_vram_bytes=round(12 * GIB), steps=100, tokens=tokens, seconds=tokens / 9869)
     main(["plan", str(repo / "configs/qlora_style_transfer.yaml"), "--runs", str(tmp_path / "runs"), "--gpu", "H200"])
     assert "corrected by 1 training on this kind of card (memory × 1.09, time × 1.00;" in capsys.readouterr().out
 

@@ -40,7 +40,7 @@ def foretold(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 @pytest.mark.req("F1", "F2", "S3", "P6")
 @pytest.mark.parametrize(("recipe", "gpu", "verdict"), [
-    ("qlora_style_transfer", "RTX 5090", "fits"), ("lora_style_transfer", "RTX 5090", "fits"), ("scientific_longform", "RTX 3070", "fits"),
+    ("qlora_style_transfer", "RTX 5090", "fits"), ("qlora_style_transfer", "RTX 3080", "fits"), ("lora_style_transfer", "RTX 5090", "fits"), ("scientific_longform", "RTX 3070", "fits"),
     ("persona_qa", "RTX 4090", "fits"), ("persona_qa_32b", "RTX 4090", "fits"), ("qlora_style_transfer", "RTX 3070", "does not fit"),
     ("persona_qa_30b_a3b", "RTX 4090", "fits"), ("gpt-oss-nf4", "RTX 4090", "fits"), ("starter", "RTX 3060", "fits"),
 ])  # fmt: skip
@@ -50,9 +50,10 @@ def test_verdicts_on_the_cards_of_the_reference_systems(repo: Path, capsys, reci
 
 @pytest.mark.req("F4", "P6", "S3")
 def test_what_to_change_follows_the_recipes_list(repo: Path, capsys) -> None:  # type: ignore[no-untyped-def]
-    found = foretold(capsys, str(repo / "configs/qlora_style_transfer.yaml"), "--gpu", "RTX 3080", "--set", "axolotl.eval_batch_size=1")
+    found = foretold(capsys, str(repo / "configs/qlora_style_transfer.yaml"), "--gpu", "RTX 3070")
     steps = [(change["step"], change["keys"], change["verdict"]) for change in found["changes"]]
-    assert steps == [("micro_batch", {"micro_batch_size": 2, "gradient_accumulation_steps": 8}, "tight")]
+    smaller = {"micro_batch_size": 2, "gradient_accumulation_steps": 8}
+    assert steps == [("micro_batch", smaller, "does not fit"), ("rank", {"lora_r": 32, "lora_alpha": 64}, "tight")]
     assert found["memory"]["needed"] > found["changes"][0]["needed"]
     found = foretold(capsys, str(repo / "configs/scientific_longform.yaml"), "--gpu", "RTX 4060", "--set", "axolotl.lora_r=512")
     assert [change["step"] for change in found["changes"]] == ["sequence_len", "rank"]
@@ -75,9 +76,12 @@ def test_a_fallback_model_is_tried_with_its_own_size(repo: Path, capsys) -> None
     assert found["changes"][-1]["verdict"] == "fits"
 
 
-def test_what_costs_nothing_is_told_first(repo: Path, capsys) -> None:  # type: ignore[no-untyped-def]
-    """Four examples that are evaluated at once: their scores are what does not fit."""
-    found = foretold(capsys, str(repo / "configs/lora_style_transfer.yaml"), "--gpu", "RTX 3090", "--set", "axolotl.eval_batch_size=4")
+def test_what_costs_nothing_is_told_first(repo: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    scores = ("--set", "axolotl.liger_fused_linear_cross_entropy=false", "--set", "axolotl.micro_batch_size=1")
+    with monkeypatch.context() as changed:  # a model for which Liger has no fused loss: the scores of four examples are what does not fit
+        changed.setattr("lorewright.training.forecast.advice.LIGER_KINDS", ())
+        words = ("--gpu", "RTX 3090", "--set", "axolotl.eval_batch_size=4", *scores)
+        found = foretold(capsys, str(repo / "configs/lora_style_transfer.yaml"), *words)
     assert found["memory"]["phase"] == "evaluating" and found["better"][0]["keys"] == {"eval_batch_size": 1}
     unfused = ("--set", "axolotl.liger_fused_linear_cross_entropy=false", "--set", "axolotl.micro_batch_size=8")
     plain = foretold(capsys, str(repo / "configs/persona_qa.yaml"), "--gpu", "RTX 4070", *unfused)
@@ -88,9 +92,9 @@ def test_what_costs_nothing_is_told_first(repo: Path, capsys) -> None:  # type: 
 
 
 def test_lines_say_verdict_parts_time_and_where_it_comes_from(repo: Path, capsys) -> None:  # type: ignore[no-untyped-def]
-    assert main(["plan", str(repo / "configs/qlora_style_transfer.yaml"), "--gpu", "rtx3080"]) == 0
+    assert main(["plan", str(repo / "configs/qlora_style_transfer.yaml"), "--gpu", "rtx3070"]) == 0
     out = capsys.readouterr().out
-    assert "training on RTX 3080: does not fit, 10." in out and "of 10.0 GiB" in out
+    assert "training on RTX 3070: does not fit, 9." in out and "of 8.0 GiB" in out
     for word in (
         "weights",
         "adapter",

@@ -14,9 +14,9 @@ from lorewright.training.ladder import Situation, Taken, applied, next_step
 
 Forecaster = Callable[[Mapping[str, Any]], Forecast]
 LIGER = "axolotl.integrations.liger.LigerPlugin"
-# Families of models for which Liger has a fused loss (liger_kernel 0.8, transformers/monkey_patch.py); gpt-oss is none of them.
+# Families of models for which Liger has a fused loss (liger_kernel 0.8, transformers/monkey_patch.py).
 LIGER_KINDS = ("llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3", "gemma3_text", "phi3", "granite",
-               "olmo2", "smollm3", "glm4")  # fmt: skip
+               "olmo2", "smollm3", "glm4", "gpt_oss")  # fmt: skip
 MOST = 40  # steps: more than any list has to give
 PHASES = {"loading": "loading", "evaluating": "evaluating"}  # the loss is part of training
 

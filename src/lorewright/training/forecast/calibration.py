@@ -20,7 +20,7 @@ NEWEST = 9  # trainings of a kind of device that count
 # A measurement this far off is a disturbed one (another program on the card, a suspended machine), or a forecast that is wrong in
 # another way than by a factor: it is kept, and not used.
 WILD = 2.0
-VERSION = 2  # of the forecast: what was learnt of another one says nothing about this one. Raised with every change of its figures
+VERSION = 3  # of the forecast: what was learnt of another one says nothing about this one. Raised with every change of its figures
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 
 from lorewright.training.forecast.layer import layer_of
 from lorewright.training.forecast.settings import Settings
 from lorewright.training.forecast.shape import Shape
+from lorewright.training.forecast.starts import piece_of
 
 MIB, GIB = 2**20, 2**30
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits", "workspace")
@@ -144,7 +144,18 @@ def _backward(shape: Shape, settings: Settings, batch: Batch) -> Peak:
     many = 1 if settings.checkpointing else shape.layers
     kept = (_checkpoints(shape, settings, batch) if settings.checkpointing else 0.0) + batch.tokens * (many * layer.kept + layer.passing)
     last = batch.tokens * shape.hidden * settings.width  # the last layer's output
-    return Peak("training", parts | {"activations": kept + last, "workspace": _workspace(shape, settings)}, paged)
+    found = parts | {"activations": kept + last, "workspace": _workspace(shape, settings)}
+    return Peak("training", found if settings.gathered > 1 else _ungathered(found, shape, settings, batch), paged)
+
+
+def _ungathered(parts: dict[str, float], shape: Shape, settings: Settings, batch: Batch) -> dict[str, float]:
+    """The same where every step has one micro-batch. Gradients come as the checkpoints go: the fullest moment is the first layer of the
+    backward pass, with a layer's gradients, or the last, with all of them and one checkpoint."""
+    layers = shape.layers
+    first = parts | {"gradients": parts["gradients"] / layers}
+    gone = (_checkpoints(shape, settings, batch) if settings.checkpointing and not settings.offload else 0.0) * (1 - 1 / layers)
+    last = parts | {"activations": parts["activations"] - gone}
+    return max(first, last, key=lambda found: sum(found.values()))
 
 
 def _workspace(shape: Shape, settings: Settings) -> float:
@@ -167,6 +178,7 @@ def _loss(shape: Shape, settings: Settings, batch: Batch) -> Peak:
     layer = layer_of(shape, settings, batch.length, padded=batch.padded)
     kept = _checkpoints(shape, settings, batch) if settings.checkpointing else batch.tokens * shape.layers * layer.kept
     scores = _scores(shape, settings, batch)
+    parts |= {} if settings.gathered > 1 else {"gradients": 0.0}
     return Peak("loss", parts | {"activations": kept + _final(shape, settings, batch), "logits": scores, "workspace": CUBLAS}, paged)
 
 
@@ -180,16 +192,15 @@ def _scores(shape: Shape, settings: Settings, batch: Batch) -> float:
         return 12.0 * batch.tokens * shape.vocabulary
     if settings.loss == "cut":
         return float(batch.tokens * shape.hidden * settings.width)
-    chunk = 1 << (ceil(batch.tokens / ceil(shape.vocabulary / shape.hidden)) - 1).bit_length()
-    return settings.width * (2.0 * min(chunk, batch.tokens) * shape.vocabulary + batch.tokens * shape.hidden)
+    return settings.width * (2.0 * piece_of(shape, batch.tokens) * shape.vocabulary + batch.tokens * shape.hidden)
 
 
 def _evaluating(shape: Shape, settings: Settings, batch: Batch) -> Peak:
-    """No gradients, but scores: Liger's fused loss works in training only. In bfloat16, as float32, and their logarithms."""
+    """No gradients, but scores, where no kernel takes the loss without them: in bfloat16, as float32, and their logarithms."""
     parts, paged = _standing(shape, settings)
-    scores = 0.0 if settings.loss == "cut" else batch.tokens * shape.vocabulary * (settings.width + 8.0)
+    scores = batch.tokens * shape.vocabulary * (settings.width + 8.0) if settings.loss == "plain" else _scores(shape, settings, batch)
     layer = layer_of(shape, replace(settings, checkpointing=False), batch.length, padded=batch.padded)
     passing = batch.tokens * (layer.passing + 4.0 * shape.hidden * settings.width)
-    activations = max(passing, _final(shape, settings, batch)) if settings.loss == "cut" else _final(shape, settings, batch)
+    activations = _final(shape, settings, batch) if settings.loss == "plain" else max(passing, _final(shape, settings, batch))
     own = parts | {"gradients": 0.0, "activations": activations, "logits": scores, "workspace": CUBLAS}
     return Peak("evaluating", own, paged)

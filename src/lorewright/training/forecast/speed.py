@@ -1,55 +1,69 @@
 """How long a step takes on a card: products at its rate, everything else at its bandwidth, and the processor that starts it all.
 
-Three constants are set from measurements, on one H200 with the shape of Llama-3.1-8B, rank 64, 2048 tokens, gradient checkpointing:
-QLoRA with Liger gives gpus.REACHED in micro-batches of 4 (9,650 tokens/s) and starts.START in micro-batches of 1 (6,050); STREAM is the
-measured copy rate. Two measurements more (plain QLoRA, 8,600; plain LoRA, 8,900) were held out: they are met within 1 %.
+Its constants (gpus.REACHED, MOST, starts.START and what stands beside it) are set from 13 trainings on H200s, with the shapes of
+Llama-3.1-8B and Qwen3-4B; others were held out, of other sizes, ranks, lengths and models. benchmarks/results/forecast.md has them all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lorewright.training.forecast.gpus import Gpu
 from lorewright.training.forecast.layer import layer_of
 from lorewright.training.forecast.memory import NF4, Batch, trained
 from lorewright.training.forecast.settings import Settings
 from lorewright.training.forecast.shape import Shape
-from lorewright.training.forecast.starts import START, starts
+from lorewright.training.forecast.starts import starting_seconds
 
 STREAM = 0.89  # of a memory's published bandwidth: an H200 copies 4.28 of 4.8 TB/s
+# Bytes a second that a training's own kernels move at most, counted as the least that they could: set on H200s, whose memory is faster.
+MOST = 2.2e12
 # The attention of a causal row: half of rows × columns; the backward pass makes five products where the forward makes two.
 BACKWARD_ATTENTION = 2.5
+TENSOR, BETWEEN = 6e-5, 0.015  # seconds for one tensor of the optimizer, and for what is done once between two steps
 READ = 1e9  # bytes a second at which a model's files are read and put on the card
 
 
 @dataclass(frozen=True)
 class Work:
-    """Of one micro-batch. products: floating-point operations. moved: bytes of the card's memory. started: seconds of the processor."""
+    """Of one micro-batch. products: floating-point operations. moved: bytes of the card's memory. started: seconds of the processor.
+
+    waits: the processor looks at results of the card, so that they never work at the same time.
+    """
 
     products: float
     moved: float
     started: float
+    waits: bool = False
 
     def seconds(self, gpu: Gpu) -> float:
-        on_card = self.products / (gpu.rate * gpu.reached) + self.moved / (gpu.bandwidth * STREAM)
-        return max(on_card, self.started)
+        on_card = self.products / (gpu.rate * gpu.reached) + self.moved / streamed(gpu)
+        return on_card + self.started if self.waits else max(on_card, self.started)
+
+
+def streamed(gpu: Gpu) -> float:
+    """Bytes a second of its memory that a training reaches."""
+    return min(gpu.bandwidth * STREAM, MOST)
 
 
 def work_of(shape: Shape, settings: Settings, batch: Batch) -> Work:
     """A micro-batch forward and backward. Without half precision the products take eight times as long, with TF32 twice."""
     slower = 1.0 if settings.width == 2 else 2.0 if settings.tf32 else 8.0
-    return Work(_products(shape, settings, batch) * slower, _moved(shape, settings, batch), _started(shape, settings))
+    started = starting_seconds(shape, settings, batch.tokens)
+    waits = settings.bits == 8  # bitsandbytes looks for outliers in every input
+    return Work(_products(shape, settings, batch) * slower, _moved(shape, settings, batch), started, waits)
 
 
 def evaluation_work(shape: Shape, settings: Settings, batch: Batch) -> Work:
     """Forward alone: a third of a training's work with gradient checkpointing."""
     whole, passes = work_of(shape, settings, batch), 3 if settings.checkpointing else 2
-    return Work(whole.products / passes, whole.moved / passes, whole.started / passes)
+    return replace(whole, products=whole.products / passes, moved=whole.moved / passes, started=whole.started / passes)
 
 
 def step_seconds(shape: Shape, settings: Settings, gpu: Gpu) -> float:
-    """The optimizer: gradients are read and clipped, state and weights read and written."""
-    return 24.0 * trained(shape, settings) / (gpu.bandwidth * STREAM) + 0.02
+    """The optimizer: gradients are read and clipped, state and weights read and written; a call for each of its tensors."""
+    tensors = shape.layers * (2 * len(settings.adapted(shape)) if settings.rank else len(shape.linears))
+    return 24.0 * trained(shape, settings) / streamed(gpu) + TENSOR * tensors + BETWEEN
 
 
 def _passes(settings: Settings) -> int:
@@ -83,8 +97,3 @@ def _unpacked(shape: Shape, settings: Settings) -> float:
     stored = NF4 if settings.bits == 4 else 1.0
     experts = shape.layers * shape.expert_layer if settings.experts_quantised else 0
     return _passes(settings) * (shape.linear_parameters + experts) * (stored + 2.0 + 2.0)
-
-
-def _started(shape: Shape, settings: Settings) -> float:
-    forward, backward = starts(shape, settings)
-    return START * shape.layers * ((_passes(settings) - 1) * forward + backward)
