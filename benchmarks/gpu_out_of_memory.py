@@ -27,7 +27,7 @@ import yaml
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "src"))
 
-from training_cases import SHAPES, TINY  # noqa: E402
+from training_cases import SHAPES, small  # noqa: E402
 
 from lorewright import envs  # noqa: E402
 
@@ -119,7 +119,7 @@ def main() -> int:
     named = os.environ.get("LOREWRIGHT_TRAIN_PYTHON")
     python = Path(named) if named else envs.ensure("train").path / "bin" / "python"
     card = subprocess.run([str(python), "-c", "import sys, torch; sys.exit(not torch.cuda.is_available())"]).returncode == 0
-    shape, bad = SHAPE | (TINY if given.tiny else {}), False
+    shape, bad = small(SHAPE) if given.tiny else SHAPE, False
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)

@@ -33,10 +33,11 @@ import yaml
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "src"))
 
-from training_cases import CASES, SHAPES, TINY, Case  # noqa: E402
+from training_cases import CASES, SHAPES, Case, small  # noqa: E402
 
 from lorewright import envs  # noqa: E402
 from lorewright.recipe import Recipe, load, split_revision  # noqa: E402
+from lorewright.training.forecast.shape import shape_of  # noqa: E402
 from lorewright.training.plugins import with_plugins  # noqa: E402
 from lorewright.training.render import axolotl_config  # noqa: E402
 
@@ -112,6 +113,7 @@ def config_of(name: str, case: Case, recipe: Recipe, folder: Path, *, tiny: bool
     for key in [key for key, value in case.change.items() if value is None]:
         config.pop(key, None)
     if tiny:
+        config.pop("quantize_moe_experts", None)
         config["sequence_len"] = min(config["sequence_len"], 128)
         config["micro_batch_size"] = min(config["micro_batch_size"], 2)
     for key in ("saves_per_epoch", "save_total_limit", "warmup_ratio", "num_epochs", "auto_resume_from_checkpoints"):
@@ -122,21 +124,22 @@ def config_of(name: str, case: Case, recipe: Recipe, folder: Path, *, tiny: bool
     rows = {"path": examples, "ds_type": "json", "type": None}
     data = {"datasets": [rows], "test_datasets": [rows | {"split": "train[:8]"}]}
     once = {"eval_batch_size": config.get("eval_batch_size") or config["micro_batch_size"], "eval_steps": length["max_steps"]}
-    return config | {key: str(place) for key, place in places.items()} | length | data | once | {"logging_steps": 1, "save_strategy": "no"}
+    folder.mkdir(parents=True, exist_ok=True)
+    config |= {key: str(place) for key, place in places.items()} | length | data | once
+    return with_plugins(config | {"logging_steps": 1, "save_strategy": "no"}, folder)
 
 
 def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, look: bool, more: bool = False) -> dict[str, Any]:
     """One case, measured. Raises subprocess.CalledProcessError or ValueError where it fails."""
     recipe = load(REPO / "configs" / f"{case.recipe}.yaml")
     model = case.model or split_revision(recipe.base_model)[0]
-    shape = SHAPES[model] | (TINY if tiny else {})
+    shape = small(SHAPES[model]) if tiny else SHAPES[model]
     folder = root / model.replace("/", "--")
     config = config_of(name, case, recipe, folder, tiny=tiny)
     a_step = config["micro_batch_size"] * config["gradient_accumulation_steps"]
     folder.mkdir(parents=True, exist_ok=True)
     maker = [str(python), str(REPO / "benchmarks" / "random_model.py"), str(folder), json.dumps(shape)]
     subprocess.run([*maker, str(config["sequence_len"]), str(a_step * config["max_steps"])], check=True)
-    config = with_plugins(config, folder)
     if look:
         config["plugins"] = [*config.get("plugins", []), "training_profile.Profile"]
     file = folder / f"{name}.yaml"
@@ -224,16 +227,11 @@ def _most(logged: Logged, key: str) -> float:
 
 
 def forward_operations(shape: Mapping[str, Any], length: int) -> int:
-    """Of one token in examples of this length. A training with a frozen base does it twice: forward, and backward to the inputs."""
-    attention = 2 * shape["num_hidden_layers"] * shape["num_attention_heads"] * shape["head_dim"] * length  # half of it is masked
-    return int(2 * matrix_parameters(shape) + attention)
-
-
-def matrix_parameters(shape: Mapping[str, Any]) -> int:
-    """Parameters that every token is multiplied with: all but the embedding and the norms; the head counts."""
-    heads = shape["head_dim"] * (2 * shape["num_attention_heads"] + 2 * shape["num_key_value_heads"])
-    layer = shape["hidden_size"] * (heads + 3 * shape["intermediate_size"])
-    return int(shape["num_hidden_layers"] * layer + shape["vocab_size"] * shape["hidden_size"])
+    """Of one token in examples of this length: two for each number of the model that it is multiplied with (of
+    experts those that it is sent to). A training with a frozen base does it twice: forward, and backward to the inputs."""
+    found = shape_of(shape, "the case's shape")
+    attention = 2 * found.layers * found.queries * length  # half of it is masked
+    return 2 * (found.working + found.embedding) + attention
 
 
 def versions(python: Path) -> str:

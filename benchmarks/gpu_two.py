@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 from gpu_training import REPO, WARM, Card, config_of, figures, machine, train, versions
-from training_cases import SHAPES, TINY, Case
+from training_cases import SHAPES, Case, small
 
 from lorewright import envs
 from lorewright.recipe import load
@@ -55,7 +55,7 @@ CASES = {
 def run_one(name: str, case: Two, cards: int, root: Path, python: Path, steps: int, *, tiny: bool) -> dict[str, Any]:
     """One training, measured. Raises subprocess.CalledProcessError or ValueError where it fails."""
     recipe = load(REPO / "configs" / f"{case.shared if cards > 1 and case.shared else case.recipe}.yaml")
-    folder, shape = root / MODEL.replace("/", "--"), SHAPES[MODEL] | (TINY if tiny else {})
+    folder, shape = root / MODEL.replace("/", "--"), small(SHAPES[MODEL]) if tiny else SHAPES[MODEL]
     config = config_of(f"{name}-{cards}", Case(recipe.name, steps=steps), recipe, folder, tiny=tiny)
     whole = config["micro_batch_size"] * config["gradient_accumulation_steps"]
     folder.mkdir(parents=True, exist_ok=True)

@@ -33,10 +33,27 @@ SHAPES: dict[str, dict[str, Any]] = {
     "mistralai/Mistral-7B-Instruct-v0.3": _llama(
         model_type="mistral", vocab_size=32768, max_position_embeddings=32768, sliding_window=None
     ),
+    "mistralai/Mistral-7B-Instruct-v0.2": _llama(
+        model_type="mistral", vocab_size=32000, max_position_embeddings=32768, sliding_window=None
+    ),
     "Qwen/Qwen3-0.6B": _qwen3(1024, 3072, 28, 16, tied=True),
     "Qwen/Qwen3-4B": _qwen3(2560, 9728, 36, 32, tied=True),
     "Qwen/Qwen3-14B": _qwen3(5120, 17408, 40, 40, tied=False),
     "Qwen/Qwen3-32B": _qwen3(5120, 25600, 64, 64, tied=False),
+    "Qwen/Qwen3-30B-A3B": _qwen3(2048, 6144, 48, 32, tied=False)
+    | {"model_type": "qwen3_moe", "num_key_value_heads": 4, "moe_intermediate_size": 768, "num_experts": 128, "num_experts_per_tok": 8},
+    "openai/gpt-oss-20b": _llama(
+        model_type="gpt_oss",
+        vocab_size=201088,
+        hidden_size=2880,
+        intermediate_size=2880,
+        num_hidden_layers=24,
+        num_attention_heads=64,
+        head_dim=64,
+        num_local_experts=32,
+        num_experts_per_tok=4,
+        sliding_window=128,
+    ),
 }
 TINY: dict[str, Any] = {
     "vocab_size": 2048,
@@ -47,6 +64,14 @@ TINY: dict[str, Any] = {
     "num_key_value_heads": 2,
     "head_dim": 16,
 }
+TINY_EXPERTS: dict[str, Any] = {"moe_intermediate_size": 32, "num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2}
+
+
+def small(shape: Mapping[str, Any]) -> dict[str, Any]:
+    """A model of the same kind with a few thousand parameters."""
+    return dict(shape) | TINY | {key: value for key, value in TINY_EXPERTS.items() if key in shape}
+
+
 # What a plain recipe goes without: Liger, and the hidden states in the machine's memory. Axolotl's own fused LoRA functions stay on.
 PLAIN: dict[str, Any] = dict.fromkeys(
     ("plugins", "liger_rope", "liger_rms_norm", "liger_glu_activation", "liger_fused_linear_cross_entropy", "activation_offloading")
@@ -91,6 +116,11 @@ CASES: dict[str, Case] = {
     "longform": Case("scientific_longform", most_gib=7.0),
     "persona_14b": Case("persona_qa", {"gradient_accumulation_steps": 1}, most_gib=12.5),
     "persona_32b": Case("persona_qa_32b", {"gradient_accumulation_steps": 1}, most_gib=22.0),
+    "persona_completion": Case("persona_completion", {"gradient_accumulation_steps": 1}),
+    "report_chapters": Case("report_chapters"),
+    "persona_30b_a3b": Case("persona_qa_30b_a3b", {"gradient_accumulation_steps": 1}),
+    "gpt_oss": Case("gpt-oss-nf4", {"gradient_accumulation_steps": 1}),
+    "persona_gpt_oss": Case("persona_qa_gpt_oss", {"gradient_accumulation_steps": 1}),
     "8b_r16_1x1024": _short("qlora_style_transfer", lora_r=16, micro_batch_size=1, sequence_len=1024),
     "8b_r128_2x2048": _short("qlora_style_transfer", lora_r=128, micro_batch_size=2, held_out=True),
     "8b_1x8192": _short("qlora_style_transfer", micro_batch_size=1, sequence_len=8192, held_out=True),

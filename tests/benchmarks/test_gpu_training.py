@@ -41,3 +41,10 @@ def test_a_variant_has_no_goal_and_a_missed_one_is_marked(bench) -> None:  # typ
     }  # fmt: skip
     assert bench.row(found).count("MISSED") == 2, "an evaluation's memory counts"
     assert bench.row(found | {"peak_evaluating_gib": 9.0, "tokens_per_second": 10_000.0}).count("MISSED") == 0
+
+
+def test_operations_are_of_what_a_token_is_multiplied_with(bench) -> None:  # type: ignore[no-untyped-def]
+    dense, experts = (bench.SHAPES[name] for name in ("meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen3-30B-A3B"))
+    assert bench.forward_operations(dense, 0) == 2 * (32 * 4096 * (4096 * 2 + 1024 * 2 + 3 * 14336) + 128256 * 4096)
+    assert bench.forward_operations(dense, 2048) - bench.forward_operations(dense, 0) == 2 * 32 * 4096 * 2048
+    assert bench.forward_operations(experts, 0) == pytest.approx(2 * 3.03e9, rel=0.02), "of 128 experts a token sees 8"

@@ -39,6 +39,8 @@ def test_on_a_cpu_what_cannot_work_is_changed_and_said() -> None:
     assert config["optimizer"] == "adamw_torch"
     assert any(change.startswith("plugins left out") for change in changes)
     assert any("bf16 became False" in change for change in changes)
+    eager, changes = render("gpt-oss-nf4.yaml", "cpu")
+    assert eager["attn_implementation"] == "eager" and not any("attn_implementation" in change for change in changes), "sdpa knows no sinks"
 
 
 def test_without_validation_evaluation_is_left_out() -> None:

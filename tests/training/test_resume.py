@@ -246,6 +246,10 @@ def test_a_training_gets_the_plugins_that_it_needs(tmp_path: Path) -> None:
     ours = ["same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"]
     assert config["plugins"] == [liger, *ours], "after Liger's, which ours completes"
     assert without_ours(config)["plugins"] == [liger]
+    assert with_plugins({"load_in_4bit": True, "device_map": "cpu"}, tmp_path)["plugins"] == [
+        "same_start.SameStart",
+        "kept_unpacked.KeptUnpacked",
+    ]
     assert "class SameOrder" in (tmp_path / "packed_order.py").read_text() and (tmp_path / "same_start.py").exists()
     (tmp_path / "plain").mkdir()
     assert with_plugins({"lora_r": 8}, tmp_path / "plain")["plugins"] == ["same_start.SameStart"]

@@ -13,18 +13,25 @@ from typing import Any
 import lorewright.workers
 
 START, ORDER, FUSED = "same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"
+UNPACKED = "kept_unpacked.KeptUnpacked"
 LIGER = "axolotl.integrations.liger.LigerPlugin"
 
 
 def without_ours(config: Mapping[str, Any]) -> dict[str, Any]:
     """A training's configuration for another folder and another tool, which have them not and need them not."""
-    left = [plugin for plugin in config.get("plugins") or [] if plugin not in (START, ORDER, FUSED)]
+    left = [plugin for plugin in config.get("plugins") or [] if plugin not in (START, ORDER, FUSED, UNPACKED)]
     return {key: value for key, value in config.items() if key != "plugins"} | ({"plugins": left} if left else {})
 
 
 def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The configuration with the plugins that it needs, which are put into `folder`."""
-    ours = [START] + ([ORDER] if config.get("sample_packing") else []) + ([FUSED] if LIGER in (config.get("plugins") or []) else [])
+    needed = {
+        START: True,
+        ORDER: config.get("sample_packing"),
+        FUSED: LIGER in (config.get("plugins") or []),
+        UNPACKED: config.get("load_in_4bit") and config.get("device_map") == "cpu",
+    }
+    ours = [plugin for plugin, wanted in needed.items() if wanted]
     for plugin in ours:
         name = f"{plugin.partition('.')[0]}.py"
         shutil.copyfile(Path(lorewright.workers.__file__).with_name(name), folder / name)

@@ -54,8 +54,9 @@ def for_cpu(config: dict[str, Any]) -> list[str]:
     if config.get("optimizer") in GPU_OPTIMIZERS:
         changes.append(f"optimizer {config['optimizer']} became adamw_torch: it needs a GPU")
         config["optimizer"] = "adamw_torch"
-    changes += [f"{key} became {value}" for key, value in ON_CPU.items() if key in config and config[key] != value]
-    config.update(ON_CPU)
+    wanted = ON_CPU | ({"attn_implementation": "eager"} if config.get("attn_implementation") == "eager" else {})
+    changes += [f"{key} became {value}" for key, value in wanted.items() if key in config and config[key] != value]
+    config.update(wanted)
     return changes
 
 
