@@ -44,6 +44,7 @@ def train(folder: Path, config: dict[str, Any], processes: int) -> list[float]:
     return [point["loss"] for point in progress.points if "loss" in point]
 
 
+@pytest.mark.long  # three minutes on two cores
 @pytest.mark.req("F4")
 def test_two_processes_train_what_one_does_and_one_goes_on_from_their_checkpoint(make_recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     axolotl = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import lorewright.stages.train  # noqa: F401  stages are loaded when they are first used: not while the cards are others
 from lorewright.cli import main
 from lorewright.runner import Choice, execute
 from lorewright.serving.gpu import Card

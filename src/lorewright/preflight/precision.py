@@ -7,6 +7,7 @@ from typing import Any
 
 from lorewright.preflight.found import Found, bad, good, warn
 from lorewright.serving.gpu import Card
+from lorewright.training.attention import attention
 
 NAME = "precision"
 AMPERE, HOPPER = 8.0, 9.0  # compute capabilities
@@ -53,17 +54,6 @@ def _attention(config: Mapping[str, Any], card: Card) -> list[Found]:
         return []
     what = f"attn_implementation {asked} wants compute capability {least}, and {card.name} has {card.capability}"
     return [bad("attention", what, "axolotl.attn_implementation: sdpa")]
-
-
-def attention(config: Mapping[str, Any]) -> str:
-    """What Axolotl will take: the old switches stand for a name."""
-    old = {
-        "flash_attention": "flash_attention_2",
-        "xformers_attention": "xformers",
-        "flex_attention": "flex_attention",
-        "sage_attention": "sage",
-    }
-    return str(config.get("attn_implementation") or next((name for key, name in old.items() if config.get(key)), ""))
 
 
 def _said(config: Mapping[str, Any]) -> str:

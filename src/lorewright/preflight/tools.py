@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from lorewright import envs, extras
-from lorewright.preflight import hub
 from lorewright.preflight.found import Found, bad, good, warn
-from lorewright.preflight.precision import attention
 from lorewright.preflight.wanted import Wanted
+from lorewright.training.attention import FLASH, attention, instead
 
 NAME = "tools"
 KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
 # attn_implementation -> the package that has it
-ATTENTION = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_3", "xformers": "xformers", "sage": "sageattention"}
+ATTENTION = {**FLASH, "xformers": "xformers", "sage": "sageattention"}
 # package -> the extra of `./lorewright envs add` that has it
 ADDABLE = {module.partition(".")[0]: name for name, (_, module, _) in extras.NAMES.items()}
 PLUGINS = {"integrations.liger.": "liger_kernel", "integrations.cut_cross_entropy.": "cut_cross_entropy"}
@@ -46,7 +45,7 @@ def _packages(wanted: Wanted) -> Iterator[Found]:
         present = {package for package in needed if f"\n{package}==" in f"\n{pinned}"}
     asked = attention(wanted.config)
     if ATTENTION.get(asked) in needed - present:
-        yield _no_attention(asked, ATTENTION[asked])
+        yield _no_attention(wanted, asked, ATTENTION[asked])
     for package in sorted(needed - present - {ATTENTION.get(asked)}):
         how = f"remove {env.path} and build it again: ./lorewright envs build train" if package in PINNED else "leave it out of axolotl:"
         yield bad(NAME, f"the train environment has no {package}, which {_why(package)} needs", how)
@@ -107,11 +106,10 @@ def _compiler() -> list[Found]:
     return [good("compiler", compiler)]
 
 
-def _no_attention(asked: str, package: str) -> Found:
-    """Axolotl falls back to a prebuilt kernel from the hub for FlashAttention."""
-    instead = "axolotl.attn_implementation: sdpa, or flex_attention where samples are packed"
-    if package in ADDABLE:
-        instead = f"./lorewright envs add {ADDABLE[package]}, or {instead}"
-    if asked.startswith("flash_attention") and not hub.offline():
-        return warn("attention", f"the train environment has no {package}; Axolotl will look for a prebuilt kernel on the hub", instead)
-    return bad("attention", f"attn_implementation {asked} wants {package}, which the train environment does not have", instead)
+def _no_attention(wanted: Wanted, asked: str, package: str) -> Found:
+    """A training falls back from FlashAttention by itself."""
+    if asked in FLASH:
+        remedy = f"./lorewright envs add {ADDABLE[package]}" if package in ADDABLE else f"install {package} into the train environment"
+        return warn("attention", f"the train environment has no {package}; {instead(wanted.config)} is taken instead", remedy)
+    said = f"attn_implementation {asked} wants {package}, which the train environment does not have"
+    return bad("attention", said, "axolotl.attn_implementation: sdpa, or flex_attention where samples are packed")

@@ -9,6 +9,7 @@ from typing import Any
 
 from lorewright.manifest import write_json, write_whole
 from lorewright.stages.run import Run
+from lorewright.training.attention import fall_back
 from lorewright.training.render import SHARED_OUT, axolotl_config, to_yaml
 
 ZERO_FILE = "deepspeed.json"
@@ -30,6 +31,7 @@ def recipe_config(run: Run, stage: str) -> dict[str, Any]:
         run.recipe, training=f"{prepared}/training.jsonl", validation=f"{prepared}/validation.jsonl" if held_out else None,
         accelerator=run.accelerator, template=template,
     )  # fmt: skip
+    changes += fall_back(config) if run.accelerator == "cuda" else []
     if stage == "train":
         for change in changes:
             run.console.line(f"train     {change}")
