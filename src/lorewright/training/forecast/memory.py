@@ -145,16 +145,21 @@ def _backward(shape: Shape, settings: Settings, batch: Batch) -> Peak:
     kept = (_checkpoints(shape, settings, batch) if settings.checkpointing else 0.0) + batch.tokens * (many * layer.kept + layer.passing)
     last = batch.tokens * shape.hidden * settings.width  # the last layer's output
     found = parts | {"activations": kept + last, "workspace": _workspace(shape, settings)}
-    return Peak("training", found if settings.gathered > 1 else _ungathered(found, shape, settings, batch), paged)
+    return Peak("training", found if settings.gathered > 1 else _ungathered(found, shape.layers, _saved(shape, settings, batch)), paged)
 
 
-def _ungathered(parts: dict[str, float], shape: Shape, settings: Settings, batch: Batch) -> dict[str, float]:
-    """The same where every step has one micro-batch. Gradients come as the checkpoints go: the fullest moment is the first layer of the
-    backward pass, with a layer's gradients, or the last, with all of them and one checkpoint."""
-    layers = shape.layers
+def _saved(shape: Shape, settings: Settings, batch: Batch) -> float:
+    """What the layers have saved for the backward pass, and it lets go layer by layer."""
+    if settings.checkpointing:
+        return 0.0 if settings.offload else _checkpoints(shape, settings, batch)
+    return batch.tokens * shape.layers * layer_of(shape, settings, batch.length, padded=batch.padded).kept
+
+
+def _ungathered(parts: dict[str, float], layers: int, saved: float) -> dict[str, float]:
+    """The same where every step has one micro-batch. Gradients come as what was saved goes: the fullest moment is the first layer of the
+    backward pass, with the gradients of one layer, or the last, with all of them."""
     first = parts | {"gradients": parts["gradients"] / layers}
-    gone = (_checkpoints(shape, settings, batch) if settings.checkpointing and not settings.offload else 0.0) * (1 - 1 / layers)
-    last = parts | {"activations": parts["activations"] - gone}
+    last = parts | {"activations": parts["activations"] - saved * (1 - 1 / layers)}
     return max(first, last, key=lambda found: sum(found.values()))
 
 
