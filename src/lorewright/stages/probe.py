@@ -19,6 +19,7 @@ from lorewright.stages.axolotl_yaml import recipe_config, write_config
 from lorewright.stages.ledger import SAMPLES
 from lorewright.stages.run import Run
 from lorewright.training import out_of_memory
+from lorewright.training.plugins import with_plugins
 from lorewright.training.probing import Probed, line_counts, longest, probe_config, read_probe, rows, wanted
 from lorewright.training.progress import Progress
 
@@ -44,7 +45,7 @@ def probe(run: Run) -> Probed:
                 "validation.jsonl",
                 longest(samples, "validation", int(config.get("eval_batch_size") or config.get("micro_batch_size") or 1)),
             )
-        config = probe_config(config, "training.jsonl", "validation.jsonl" if held_out else None)
+        config = with_plugins(probe_config(config, "training.jsonl", "validation.jsonl" if held_out else None), run.work)
         write_config(run, "train", config)
         return read_probe(_train(run, config), line_counts(chosen))
     finally:

@@ -103,6 +103,7 @@ def test_a_probe_trains_its_own_copy_and_leaves_the_run_alone(made: Run, fake_to
     lengths = [len(json.loads(line)["messages"][-1]["content"].split()) for line in seen["training.jsonl"].splitlines()]
     assert len(lengths) == STEPS * 2 and lengths[0] == max(lengths)
     assert f"max_steps: {STEPS}" in seen["axolotl.yaml"] and "path: training.jsonl" in seen["axolotl.yaml"]
+    assert "same_start.SameStart" in seen["axolotl.yaml"], "it is trained as the training itself, with our plugins"
     assert not (made.paths.home / "probe").exists() and not (made.paths.home / "train").exists()
     assert made.paths.log("probe").exists()
 
