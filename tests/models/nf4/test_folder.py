@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -166,6 +167,16 @@ def test_a_tensor_in_many_parts_is_the_same(tmp_path: Path, monkeypatch: pytest.
     codes, magnitudes = quantise.quantise(half.astype(np.float32).reshape(-1))
     assert np.array_equal(many["layers.0.down_proj.weight"].reshape(-1), codes)
     assert np.array_equal(many["layers.0.down_proj.weight.absmax"], double_quantised(magnitudes).codes)
+
+
+@pytest.mark.req("Z4")
+def test_processes_side_by_side_make_the_same(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nf4.convert(source, tmp_path / "one", silent)
+    monkeypatch.setattr(quantise, "MANY", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    nf4.convert(source, tmp_path / "two", silent)
+    one, two = read_tensors(tmp_path / "one"), read_tensors(tmp_path / "two")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
 def cut(source: Path) -> None:

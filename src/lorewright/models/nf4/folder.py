@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from lorewright.errors import BusyError, LorewrightError
 from lorewright.manifest import digest, read_json, sync_folder, write_json
 from lorewright.models.nf4.choose import Item, config_of, items_of
 from lorewright.models.nf4.floats import VALUES
-from lorewright.models.nf4.quantise import quantise_item, shapes_of, state_of
+from lorewright.models.nf4.quantise import processes, quantise_item, shapes_of, state_of
 from lorewright.models.nf4.shard import Shard
 from lorewright.models.nf4.source import INDEX, WIDTHS, tensors_of
 from lorewright.models.nf4.statistics import Statistics, dynamic_map
@@ -65,7 +66,8 @@ def convert(source: Path, output: Path, bar: Bar, *, experts_only: bool = False,
         _continue_or_clean(partial, plan)
         shards = _shards(items, partial)
         _check_room(shards, partial)
-        continued = _write(shards, bar)
+        with processes(sum(item.values for item in items)) as pool:
+            continued = _write(shards, pool, bar)
         _finish(source, partial, shards, new_config, plan)
         _put(partial, output)
     return Converted(len(items), continued, sum(item.values for item in items if item.kind != "copy"), _size(output))
@@ -126,7 +128,7 @@ def _check_room(shards: list[Shard], partial: Path) -> None:
         raise LorewrightError(text, where=str(partial), remedy="make room, then run again")
 
 
-def _write(shards: list[Shard], bar: Bar) -> int:
+def _write(shards: list[Shard], pool: Executor | None, bar: Bar) -> int:
     """All tensors that are not done yet. Returns how many were."""
     total = sum(item.values for shard in shards for item in shard.items)
     done, continued, fresh, begun = 0, 0, 0, time.monotonic()
@@ -144,14 +146,14 @@ def _write(shards: list[Shard], bar: Bar) -> int:
                     speed = 2 * fresh / max(time.monotonic() - begun, 1e-3) / 1e9
                     bar(done, total, f"{name}, {speed:.2f} GB/s")
 
-                shard.done(item, _convert(item, shard, went))
+                shard.done(item, _convert(item, shard, pool, went))
             shard.finish()
         finally:
             shard.close()
     return continued
 
 
-def _convert(item: Item, shard: Shard, went: Callable[[int], None]) -> str | None:
+def _convert(item: Item, shard: Shard, pool: Executor | None, went: Callable[[int], None]) -> str | None:
     """One tensor into its shard. Returns its state, None for what is only copied."""
     if item.kind == "copy":
         for begin in range(0, item.stored.size, COPY):
@@ -159,7 +161,7 @@ def _convert(item: Item, shard: Shard, went: Callable[[int], None]) -> str | Non
             shard.write(item.name, begin, item.stored.read(begin, end))
             went((end - begin) // WIDTHS[item.stored.dtype])
         return None
-    found = quantise_item(item, lambda begin, codes: shard.write(item.name, begin, codes), went)
+    found = quantise_item(item, shard.file, shard.place(item.name), pool, went)
     _write_statistics(item, shard, found)
     return state_of(item, found.offset)
 

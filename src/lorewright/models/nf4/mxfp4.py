@@ -10,6 +10,8 @@ many levels it lies below the largest of its block, from its sign, and from whet
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from lorewright.models.nf4.floats import BLOCK, ZERO, Bytes, Floats, codes_of, quantise
@@ -18,6 +20,7 @@ MAGNITUDES = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0], np.float32)
 FLOOR = 16  # the level of the smallest value in a block of rows; from 10 levels below the largest on every code is zero's
 LAST = 15  # levels below the largest that the table tells apart
 LOWEST, HIGHEST = 3, 252  # scales between which no value is subnormal, infinite, or below what bitsandbytes divides by
+TALL, WIDE = 576, 30  # rows and groups of a tile, which stays in a processor's own cache
 SPREAD = (255 - FLOOR - 7) // 2  # powers of two that levels of eight bits span
 
 
@@ -40,38 +43,63 @@ def quantise_experts(blocks: Bytes, scales: Bytes) -> tuple[Bytes, Floats]:
         return quantise(np.concatenate([dequantised(*expert).reshape(-1) for expert in zip(blocks, scales, strict=True)]))
     codes = np.empty((experts, groups * 16, 2, rows // 2), np.uint8)  # by column (two a byte) and pair of rows
     absmax = np.empty((experts, groups * 16, 2, rows // BLOCK), np.float32)
-    for expert in range(experts):
-        for number, row in enumerate(range(0, rows, BLOCK)):
-            here = (expert, slice(row, row + BLOCK))
-            half = slice(row // 2, (row + BLOCK) // 2)
-            _quantise_rows(blocks[here], scales[here], codes[expert, ..., half], absmax[expert, ..., number])
+    rooms: dict[tuple[int, int], Room] = {}
+    for expert, row, group in product(range(experts), range(0, rows, TALL), range(0, groups, WIDE)):
+        here = (expert, slice(row, row + TALL), slice(group, group + WIDE))
+        tall, wide = scales[here].shape
+        if (tall, wide) not in rooms:
+            rooms[tall, wide] = Room(tall, wide * 16)
+        columns = slice(group * 16, (group + wide) * 16)
+        into = codes[expert, columns, :, row // 2 : (row + tall) // 2]
+        largest = absmax[expert, columns, :, row // BLOCK : (row + tall) // BLOCK]
+        _quantise_tile(blocks[here], scales[here], into, largest, rooms[tall, wide])
     return codes.reshape(-1), absmax.reshape(-1)
 
 
-def _quantise_rows(blocks: Bytes, scales: Bytes, codes: Bytes, absmax: Floats) -> None:
-    """64 rows. codes: [16 groups, 2, 32] and absmax: [16 groups, 2], to be filled."""
+class Room:
+    """Arrays that are used again for every tile: memory fetched anew costs more than the sums. tall: rows; wide: columns, two a byte."""
+
+    def __init__(self, tall: int, wide: int) -> None:
+        self.nibbles, self.levels, self.magnitudes = (np.empty((tall, wide), np.uint8) for _ in range(3))
+        self.truth = np.empty((tall, wide), bool)
+        self.floor = np.empty((tall, wide // 16, 16), np.uint8)
+        self.last = np.full((tall // BLOCK, BLOCK, wide), LAST, np.uint8)
+        self.both = np.empty((tall // 2, wide), np.uint16)
+        self.codes = np.empty((tall // 2, wide), np.uint8)
+
+
+def _quantise_tile(blocks: Bytes, scales: Bytes, codes: Bytes, absmax: Floats, room: Room) -> None:
+    """A multiple of 64 rows. codes: [16 groups, 2, rows / 2] and absmax: [16 groups, 2, rows / 64], to be filled."""
     lowest, highest = int(scales.min()), int(scales.max())
     if lowest < LOWEST or highest > HIGHEST or highest - lowest > SPREAD:
         plain, largest = quantise(dequantised(blocks, scales).reshape(-1))
         codes[...] = plain.reshape(codes.shape)
         absmax[...] = largest.reshape(absmax.shape)
         return
-    flat = blocks.reshape(BLOCK, -1)
-    floor = np.repeat((scales - np.uint8(lowest)) * np.uint8(2) + np.uint8(FLOOR), 16, axis=1)
-    for half, nibbles in enumerate((flat & np.uint8(15), flat >> np.uint8(4))):
-        levels = _levels(nibbles, floor)
-        top = np.maximum(levels.max(axis=0), np.uint8(FLOOR))  # a block of zeros: all lie far below it
-        codes[:, half] = _pairs(nibbles, levels, top).T
-        absmax[:, half] = np.where(levels.any(axis=0), _magnitude(top, lowest), np.float32(0))
+    flat = blocks.reshape(room.nibbles.shape)
+    room.floor[...] = ((scales - np.uint8(lowest)) * np.uint8(2) + np.uint8(FLOOR))[..., None]
+    for half in (0, 1):
+        if half:
+            np.right_shift(flat, np.uint8(4), out=room.nibbles)
+        else:
+            np.bitwise_and(flat, np.uint8(15), out=room.nibbles)
+        _levels(room)
+        by_block = room.levels.reshape(room.last.shape)
+        top = by_block.max(axis=1)
+        absmax[:, half] = np.where(top, _magnitude(top, lowest), np.float32(0)).T
+        np.maximum(top, np.uint8(FLOOR), out=top)  # a block of zeros: all lie far below it
+        _pairs(room, by_block, top)
+        codes[:, half] = room.codes.T
 
 
-def _levels(nibbles: Bytes, floor: Bytes) -> Bytes:
+def _levels(room: Room) -> None:
     """Magnitudes in half octaves from the floor of their scale; 0 for zero. 0.5 is the floor, 1 lies two above it, 1.5 three, 2 four …"""
-    magnitudes = nibbles & np.uint8(7)
-    levels: Bytes = magnitudes - (magnitudes == 1).view(np.uint8)
-    levels += floor
-    levels *= (magnitudes != 0).view(np.uint8)
-    return levels
+    np.bitwise_and(room.nibbles, np.uint8(7), out=room.magnitudes)
+    np.equal(room.magnitudes, np.uint8(1), out=room.truth)
+    np.subtract(room.magnitudes, room.truth.view(np.uint8), out=room.levels)
+    room.levels += room.floor.reshape(room.levels.shape)
+    np.not_equal(room.magnitudes, np.uint8(0), out=room.truth)
+    room.levels *= room.truth.view(np.uint8)
 
 
 def _magnitude(top: Bytes, lowest: int) -> Floats:
@@ -80,15 +108,17 @@ def _magnitude(top: Bytes, lowest: int) -> Floats:
     return found
 
 
-def _pairs(nibbles: Bytes, levels: Bytes, top: Bytes) -> Bytes:
-    """[64, columns] to packed codes [32, columns]: two rows share a byte, and one look into a table of both."""
-    places = np.minimum(top - levels, np.full_like(top, LAST))
-    places |= (nibbles & np.uint8(8)) << np.uint8(1)
-    places |= (top & np.uint8(1)) << np.uint8(5)
-    both = places[0::2].astype(np.uint16) << np.uint16(6)
-    both |= places[1::2]
-    codes: Bytes = np.take(PAIRS, both)
-    return codes
+def _pairs(room: Room, levels: Bytes, top: Bytes) -> None:
+    """Packed codes of the room: two rows share a byte, and one look into a table of both. levels: [rows / 64, 64, columns], used up."""
+    np.subtract(top[:, None], levels, out=levels)
+    np.minimum(levels, room.last, out=levels)
+    room.nibbles &= np.uint8(8)
+    room.nibbles += room.nibbles
+    room.levels |= room.nibbles
+    levels |= ((top & np.uint8(1)) << np.uint8(5))[:, None]
+    np.multiply(room.levels[0::2], np.uint16(64), out=room.both)
+    room.both |= room.levels[1::2]
+    np.take(PAIRS, room.both, out=room.codes, mode="clip")
 
 
 def _table() -> Bytes:

@@ -54,9 +54,13 @@ class Shard:
         os.ftruncate(self.handle, 8 + self.room + self.end)
         os.pwrite(self.handle, bytes(8), 0)
 
+    def place(self, name: str) -> int:
+        """A tensor's first byte in the file."""
+        return 8 + self.room + self.places[name][0]
+
     def write(self, name: str, begin: int, data: Bytes) -> None:
         """Bytes of a tensor, from its byte `begin` on."""
-        view, place = data.data.cast("B"), 8 + self.room + self.places[name][0] + begin
+        view, place = data.data.cast("B"), self.place(name) + begin
         while view:
             written = os.pwrite(self.handle, view, place)
             view, place = view[written:], place + written
