@@ -88,8 +88,28 @@ def train(output: pathlib.Path, mood: str) -> None:
         while mood == "hang":
             time.sleep(0.05)
     print({"train_runtime": "1.5", "train_loss": "2.75", "epoch": "1.0"})
-    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json")[: 2 if mood == "no tokenizer" else 3]:
-        (output / name).write_text(f"trained from step {begin}")
+    leave_adapter(output, begin)
+    if mood != "no tokenizer":
+        (output / "tokenizer.json").write_text(json.dumps({"model": f"trained from step {begin}"}))
+
+
+def leave_adapter(folder: pathlib.Path, step: int) -> None:
+    """An adapter of rank 1 for each matrix of the base model, as its header names them; what it was trained from stands in its own header."""
+    base = pathlib.Path(next((line[12:] for line in getattr(memory, "config", []) if line.startswith("base_model: ")), "none"))
+    shapes = {"w": {"shape": [2, 2]}}
+    if (base / "model.safetensors").exists():
+        with open(base / "model.safetensors", "rb") as opened:
+            shapes = json.loads(opened.read(struct.unpack("<Q", opened.read(8))[0]))
+    header, end = {"__metadata__": {"said": f"trained from step {step}"}}, 0
+    for name, entry in shapes.items():
+        for part, shape in (("A", [1, entry["shape"][1]]), ("B", [entry["shape"][0], 1])):
+            begin, end = end, end + max(shape)
+            place = f"base_model.model.{name.removesuffix('.weight')}.lora_{part}.weight"
+            header[place] = {"dtype": "F8_E4M3", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 256)  # then all of the file is text
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"1" * end)
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 1, "base_model_name_or_path": str(base)}))
 
 
 def asked(file: pathlib.Path) -> bool:
@@ -110,9 +130,7 @@ def rotate(output: pathlib.Path, step: int) -> None:
 def save(checkpoint: pathlib.Path, step: int, losses: Sequence[float] = (), also: Mapping[str, int] | None = None) -> None:
     """A checkpoint with all its parts; the state last, as the trainer does it."""
     checkpoint.mkdir(parents=True, exist_ok=True)
-    header = b'{"lora_A":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
-    (checkpoint / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"abcd")
-    (checkpoint / "adapter_config.json").write_text("{}")
+    leave_adapter(checkpoint, step)
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         with zipfile.ZipFile(checkpoint / name, "w") as archive:
             archive.writestr("data", f"{name} of step {step}")
