@@ -16,6 +16,7 @@ from lorewright.manifest import read_json, write_whole
 from lorewright.models.adapter import read_adapter
 from lorewright.models.belongs import Together, check_together
 from lorewright.models.card import merged_card
+from lorewright.models.checkpoint import chosen
 from lorewright.models.hub import snapshot
 from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.merge import check_whole, complete
@@ -33,13 +34,18 @@ APPLIED = re.compile(r"Applied LoRA to (\d+)/\d+ tensors")  # Axolotl's own coun
 
 def merge(step: Step, run: Run) -> Facts:
     """The adapter goes into the base model, shard by shard."""
-    adapter = run.done["train"] / "adapter"
+    trained = run.done["train"] / "adapter"
+    took = chosen(trained, run.recipe.merge.checkpoint)
+    adapter = took.folder
+    if took.said:
+        run.console.line(f"merge     {took.said}")
     config = yaml.safe_load((run.done["train"] / "axolotl.yaml").read_text(encoding="utf-8"))
     model = trained_model(run.done["train"], run.recipe.base_model)
     config = without_ours({key: value for key, value in config.items() if key not in SHARED_OUT})
     config["base_model"] = split_revision(model)[0]  # the folder may have moved since
     shutil.rmtree(run.work / "merged", ignore_errors=True)  # what an interrupted merge has left
-    modules = _check(run, model, adapter)
+    tokenizer = adapter if has_tokenizer(adapter) else trained
+    modules = _check(run, model, adapter, tokenizer)
     by_processor = False
     try:
         _merge(run, config, adapter, model, modules)
@@ -51,16 +57,19 @@ def merge(step: Step, run: Run) -> Facts:
         shutil.rmtree(run.work / "merged", ignore_errors=True)
         for_cpu(config)
         _merge(run, config, adapter, model, modules, {"CUDA_VISIBLE_DEVICES": ""})
-    complete(run.work / "merged", adapter)
+    complete(run.work / "merged", tokenizer)
     come_from = read_json(run.done["train"] / LINEAGE)
     if come_from:  # a training of before there were cards has left none
-        write_whole(run.work / "merged" / "README.md", merged_card(come_from))
-    facts = check_whole(run.work / "merged")
+        write_whole(run.work / "merged" / "README.md", merged_card(come_from | ({"checkpoint": took.folder.name} if took.said else {})))
+    facts: Facts = dict(check_whole(run.work / "merged"))
     said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
+    if took.said:
+        facts |= {"checkpoint": {"step": took.step, "eval_loss": took.eval_loss, "folder": took.folder.name, "why": took.said}}
+        said = f"{took.folder.name}: {said}"
     return facts | ({"by_processor": True} if by_processor else {}) | {"said": said}
 
 
-def _check(run: Run, model: str, adapter: Path) -> int:
+def _check(run: Run, model: str, adapter: Path, tokenizer: Path) -> int:
     """Sees before anything is loaded that these belong together. Returns how many modules the merge must change, at least.
 
     Raises LorewrightError when they do not.
@@ -69,7 +78,7 @@ def _check(run: Run, model: str, adapter: Path) -> int:
     if not base:
         run.console.line(f"merge     {model} is not in the hub's cache, so it was not compared with the adapter before it is fetched")
         return 1
-    found = check_together(Together(base, model, read_adapter(adapter), adapter if has_tokenizer(adapter) else base))
+    found = check_together(Together(base, model, read_adapter(adapter), tokenizer if has_tokenizer(tokenizer) else base))
     for line in found.warnings:
         run.console.line(f"merge     {line}")
     return found.modules
