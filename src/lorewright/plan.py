@@ -142,7 +142,7 @@ def _merge(recipe: Recipe) -> Step:
         part, files = part | {"checkpoint": f"folder {PurePath(checkpoint).name}"}, (*files, *(f"{checkpoint}/{name}" for name in ADAPTER))
     elif checkpoint is not None:
         part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
-    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",))
+    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=2)
 
 
 def _serve(recipe: Recipe) -> Step:

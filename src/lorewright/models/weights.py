@@ -80,10 +80,12 @@ def _safetensors(file: Path) -> tuple[Shapes, str]:
 def tensors_of(file: Path) -> tuple[dict[str, Tensor], str]:
     """(the tensors of a safetensors file by their names, what is wrong with it in words or ""); of the file the header alone is read."""
     size = file.stat().st_size
+    if size < 8:
+        return {}, f"has {size} bytes and is no file of weights"
     try:
         with open(file, "rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
-            header: dict[str, Any] = json.loads(opened.read(length)) if size >= 8 and length < LONGEST else {}
+            header: dict[str, Any] = json.loads(opened.read(length) if length < LONGEST else b"")
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         begin = 8 + length
         found = {
@@ -93,7 +95,7 @@ def tensors_of(file: Path) -> tuple[dict[str, Tensor], str]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return {}, "is no file of weights, or was cut off in its header"
     end = max((tensor.end for tensor in found.values()), default=begin)
-    return found, "" if size >= 8 and size == end else f"has {size:,} bytes, and its header says {end:,}"
+    return found, "" if size == end else f"has {size:,} bytes, and its header says {end:,}"
 
 
 def _torch(file: Path) -> tuple[Shapes, str]:

@@ -21,6 +21,7 @@ from lorewright.models.hub import snapshot
 from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.merge import check_whole, complete
 from lorewright.models.tokenizer import has_tokenizer
+from lorewright.models.weights import weights_of
 from lorewright.plan import Step
 from lorewright.recipe import is_folder, split_revision
 from lorewright.stages.run import Facts, Run
@@ -58,10 +59,11 @@ def merge(step: Step, run: Run) -> Facts:
         for_cpu(config)
         _merge(run, config, adapter, model, modules, {"CUDA_VISIBLE_DEVICES": ""})
     complete(run.work / "merged", tokenizer)
+    base = _folder(model)
     come_from = read_json(run.done["train"] / LINEAGE)
     if come_from:  # a training of before there were cards has left none
         write_whole(run.work / "merged" / "README.md", merged_card(come_from | ({"checkpoint": took.folder.name} if took.said else {})))
-    facts: Facts = dict(check_whole(run.work / "merged"))
+    facts: Facts = dict(check_whole(run.work / "merged", weights_of(base).shapes if base else None))
     said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
     if took.said:
         facts |= {"checkpoint": {"step": took.step, "eval_loss": took.eval_loss, "folder": took.folder.name, "why": took.said}}
@@ -69,12 +71,17 @@ def merge(step: Step, run: Run) -> Facts:
     return facts | ({"by_processor": True} if by_processor else {}) | {"said": said}
 
 
+def _folder(model: str) -> Path | None:
+    """Where the base model's files are; None for one that is still to be fetched."""
+    return Path(model) if is_folder(model) else snapshot(model)
+
+
 def _check(run: Run, model: str, adapter: Path, tokenizer: Path) -> int:
     """Sees before anything is loaded that these belong together. Returns how many modules the merge must change, at least.
 
     Raises LorewrightError when they do not.
     """
-    base = Path(model) if is_folder(model) else snapshot(model)
+    base = _folder(model)
     if not base:
         run.console.line(f"merge     {model} is not in the hub's cache, so it was not compared with the adapter before it is fetched")
         return 1
