@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,14 @@ def test_a_base_or_adapter_that_was_cut_off_is_named(tmp_path: Path) -> None:
     (tmp_path / "adapter" / "adapter_model.safetensors").unlink()
     with pytest.raises(LorewrightError, match=r"no adapter: adapter_model\.safetensors is missing"):
         read_adapter(tmp_path / "adapter")
+
+
+def test_of_a_file_of_torch_the_name_alone_is_judged(tmp_path: Path) -> None:
+    judge(tmp_path)
+    (tmp_path / "base" / "model.safetensors").unlink()
+    with zipfile.ZipFile(tmp_path / "base" / "pytorch_model.bin", "w") as archive:
+        archive.writestr("data.pkl", "")
+    adapter = read_adapter(tmp_path / "adapter")
+    assert check_together(Together(tmp_path / "base", "org/base", adapter, tmp_path / "adapter")).modules == 2
+    with pytest.raises(LorewrightError, match="trained on org/base, not on org/other"):
+        check_together(Together(tmp_path / "base", "org/other", adapter, tmp_path / "adapter"))

@@ -63,7 +63,7 @@ def without(name: str) -> Callable[[Path], object]:
     [
         (without(SHARDS[1]), f"not whole: {SHARDS[1]} is missing"),
         (cut(SHARDS[0]), rf"{SHARDS[0]} has [\d,]+ bytes, and its header says"),
-        (lambda folder: (folder / SHARDS[1]).write_bytes(b"1234567"), f"{SHARDS[1]} is no file of weights"),
+        (lambda folder: (folder / SHARDS[1]).write_bytes(b"1234567"), f"{SHARDS[1]} has 7 bytes and is no file of weights"),
         (lambda folder: write_weights(folder / SHARDS[1], {"w": (2, 2)}), f"{SHARDS[1]} lacks x"),
         (lambda folder: write_weights(folder / SHARDS[1], {"w": (2, 2), "x": (2, 3)}), "x has another shape than in the base model"),
         (without("model.safetensors.index.json"), "model.safetensors.index.json is missing beside 2 shards"),
@@ -131,3 +131,11 @@ def test_what_ends_an_answer_is_in_the_generation_config(
     found = json.loads((folder / "generation_config.json").read_text())
     assert found["eos_token_id"] == ends
     assert found.get("temperature") == (given or {}).get("temperature")
+
+
+def test_weights_that_came_of_a_file_of_torch_get_the_name_that_is_looked_for(tmp_path: Path) -> None:
+    folder = merged(tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.safetensors")
+    (tmp_path / "adapter").mkdir()
+    complete(folder, tmp_path / "adapter")
+    assert check_whole(folder)["shards"] == 1

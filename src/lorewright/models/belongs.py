@@ -52,7 +52,9 @@ def check_together(parts: Together) -> Judged:
     values = judge_values(adapter)
     _refuse("the adapter cannot be merged", [*_kind(adapter), *values.faults], adapter.folder, "take another checkpoint, or train again")
     shapes = weights.shapes
-    wrong = [*_named(parts), *_pairs(parts, shapes), *_whole(adapter, shapes), *_vocabulary(parts, shapes)]
+    wrong = list(_named(parts))
+    if shapes:  # a file of torch tells none
+        wrong += [*_pairs(parts, shapes), *_whole(adapter, shapes), *_vocabulary(parts, shapes)]
     _refuse("base model, adapter and tokenizer do not belong together", wrong, adapter.folder, "name the base model it was trained on")
     plain = [module for module in adapter.pairs if not _expert(module)]
     return Judged(len(plain) + len(adapter.whole), (*_unlike(parts), *values.warnings))

@@ -14,6 +14,7 @@ from lorewright.models.tokenizer import FILES, has_tokenizer
 from lorewright.models.weights import Shapes, tensors_of
 
 INDEX, SINGLE, GENERATION = "model.safetensors.index.json", "model.safetensors", "generation_config.json"
+FROM_TORCH = "pytorch_model.safetensors"  # how Axolotl calls what it makes of a single pytorch_model.bin; nobody looks for it there
 AGAIN = "run the merge again with --force"
 ENDS = "eos_token_id"
 
@@ -26,6 +27,8 @@ def complete(merged: Path, adapter: Path) -> None:
     for name in FILES:
         if (adapter / name).exists():
             shutil.copyfile(adapter / name, merged / name)
+    if (merged / FROM_TORCH).is_file() and not (merged / INDEX).exists():
+        (merged / FROM_TORCH).rename(merged / SINGLE)
     settings = _json(merged / GENERATION) or {}
     given = settings.get(ENDS, (_json(merged / "config.json") or {}).get(ENDS))
     known = [] if given is None else list(given) if isinstance(given, list) else [given]

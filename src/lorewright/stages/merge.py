@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lorewright.manifest import read_json, write_whole
 from lorewright.models.adapter import read_adapter
 from lorewright.models.belongs import Together, check_together
 from lorewright.models.card import merged_card
-from lorewright.models.checkpoint import chosen
+from lorewright.models.checkpoint import Chosen, chosen
 from lorewright.models.hub import snapshot
 from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.merge import check_whole, complete
@@ -33,79 +34,91 @@ from lorewright.training.render import SHARED_OUT, for_cpu, to_yaml
 APPLIED = re.compile(r"Applied LoRA to (\d+)/\d+ tensors")  # Axolotl's own count, at its end
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What is merged. model: the base, by its name or folder. base: where its files are; None for one that is still to be fetched."""
+
+    took: Chosen
+    model: str
+    base: Path | None
+    tokenizer: Path
+
+
 def merge(step: Step, run: Run) -> Facts:
     """The adapter goes into the base model, shard by shard."""
     trained = run.done["train"] / "adapter"
     took = chosen(trained, run.recipe.merge.checkpoint)
-    adapter = took.folder
     if took.said:
         run.console.line(f"merge     {took.said}")
-    config = yaml.safe_load((run.done["train"] / "axolotl.yaml").read_text(encoding="utf-8"))
     model = trained_model(run.done["train"], run.recipe.base_model)
-    config = without_ours({key: value for key, value in config.items() if key not in SHARED_OUT})
-    config["base_model"] = split_revision(model)[0]  # the folder may have moved since
-    shutil.rmtree(run.work / "merged", ignore_errors=True)  # what an interrupted merge has left
-    tokenizer = adapter if has_tokenizer(adapter) else trained
-    modules = _check(run, model, adapter, tokenizer)
-    by_processor = False
-    try:
-        _merge(run, config, adapter, model, modules)
-    except process.ToolError as problem:
-        if run.accelerator == "cpu" or not ran_out(problem.log, problem.code, 0):
-            raise
-        run.console.line("merge     out of memory while merging on the card: once more, on the processor")
-        by_processor = True
-        shutil.rmtree(run.work / "merged", ignore_errors=True)
-        for_cpu(config)
-        _merge(run, config, adapter, model, modules, {"CUDA_VISIBLE_DEVICES": ""})
-    complete(run.work / "merged", tokenizer)
-    base = _folder(model)
-    come_from = read_json(run.done["train"] / LINEAGE)
-    if come_from:  # a training of before there were cards has left none
-        write_whole(run.work / "merged" / "README.md", merged_card(come_from | ({"checkpoint": took.folder.name} if took.said else {})))
-    facts: Facts = dict(check_whole(run.work / "merged", weights_of(base).shapes if base else None))
-    said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
-    if took.said:
-        facts |= {"checkpoint": {"step": took.step, "eval_loss": took.eval_loss, "folder": took.folder.name, "why": took.said}}
-        said = f"{took.folder.name}: {said}"
-    return facts | ({"by_processor": True} if by_processor else {}) | {"said": said}
+    base = Path(model) if is_folder(model) else snapshot(model)
+    parts = Parts(took, model, base, took.folder if has_tokenizer(took.folder) else trained)
+    modules = _check(run, parts)
+    by_processor = _merged(run, parts, modules)
+    return _completed(run, parts) | ({"by_processor": True} if by_processor else {})
 
 
-def _folder(model: str) -> Path | None:
-    """Where the base model's files are; None for one that is still to be fetched."""
-    return Path(model) if is_folder(model) else snapshot(model)
-
-
-def _check(run: Run, model: str, adapter: Path, tokenizer: Path) -> int:
+def _check(run: Run, parts: Parts) -> int:
     """Sees before anything is loaded that these belong together. Returns how many modules the merge must change, at least.
 
     Raises LorewrightError when they do not.
     """
-    base = _folder(model)
-    if not base:
-        run.console.line(f"merge     {model} is not in the hub's cache, so it was not compared with the adapter before it is fetched")
+    adapter, tokenizer = read_adapter(parts.took.folder), parts.tokenizer
+    if not parts.base:
+        run.console.line(f"merge     {parts.model} is still to be fetched, so it was not compared with the adapter")
         return 1
-    found = check_together(Together(base, model, read_adapter(adapter), tokenizer if has_tokenizer(tokenizer) else base))
+    found = check_together(Together(parts.base, parts.model, adapter, tokenizer if has_tokenizer(tokenizer) else parts.base))
     for line in found.warnings:
         run.console.line(f"merge     {line}")
     return found.modules
 
 
-def _merge(
-    run: Run, config: Mapping[str, Any], adapter: Path, model: str, modules: int, variables: Mapping[str, str] | None = None
-) -> None:
-    """One run of Axolotl. model: the base. modules: how many must change, at least.
+def _merged(run: Run, parts: Parts, modules: int) -> bool:
+    """Leaves the merged weights. Returns whether the card had no room, so that the processor did it."""
+    config = yaml.safe_load((run.done["train"] / "axolotl.yaml").read_text(encoding="utf-8"))
+    config = without_ours({key: value for key, value in config.items() if key not in SHARED_OUT})
+    config["base_model"] = split_revision(parts.model)[0]  # the folder may have moved since
+    try:
+        _merge(run, config, parts, modules)
+    except process.ToolError as problem:
+        if run.accelerator == "cpu" or not ran_out(problem.log, problem.code, 0):
+            raise
+        run.console.line("merge     out of memory while merging on the card: once more, on the processor")
+        for_cpu(config)
+        _merge(run, config, parts, modules, {"CUDA_VISIBLE_DEVICES": ""})
+        return True
+    return False
+
+
+def _completed(run: Run, parts: Parts) -> Facts:
+    """Puts beside the weights what belongs there, and looks all of it through. Raises LorewrightError when it is not whole."""
+    merged, took = run.work / "merged", parts.took
+    complete(merged, parts.tokenizer)
+    come_from = read_json(run.done["train"] / LINEAGE)
+    if come_from:  # a training of before there were cards has left none
+        write_whole(merged / "README.md", merged_card(come_from | ({"checkpoint": took.folder.name} if took.said else {})))
+    facts: Facts = dict(check_whole(merged, weights_of(parts.base).shapes if parts.base else None))
+    said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
+    if took.said:
+        facts |= {"checkpoint": {"step": took.step, "eval_loss": took.eval_loss, "folder": took.folder.name, "why": took.said}}
+        said = f"{took.folder.name}: {said}"
+    return facts | {"said": said}
+
+
+def _merge(run: Run, config: Mapping[str, Any], parts: Parts, modules: int, variables: Mapping[str, str] | None = None) -> None:
+    """One run of Axolotl. modules: how many must change, at least.
 
     Raises process.ToolError, and LorewrightError where Axolotl has passed over a part of the adapter.
     """
     write_whole(run.work / "axolotl.yaml", to_yaml(config, "The training's configuration, for the merge. Written by lorewright."))
+    shutil.rmtree(run.work / "merged", ignore_errors=True)  # what an interrupted merge has left
     changed: list[int] = []
     with run.console.bar("merge") as bar:
         bar(0, None, "axolotl merge-lora")
         process.run(
             [str(envs.ensure("train").path / "bin" / "axolotl"), "merge-lora", "axolotl.yaml",
-             "--lora-model-dir", str(adapter), "--output-dir", str(run.work)],
-            environment=run.tool_environment("train", variables, model=model), log=run.paths.log("merge"), folder=run.work,
+             "--lora-model-dir", str(parts.took.folder), "--output-dir", str(run.work)],
+            environment=run.tool_environment("train", variables, model=parts.model), log=run.paths.log("merge"), folder=run.work,
             on_line=lambda line: changed.extend(int(count) for count in APPLIED.findall(line)),
         )  # fmt: skip
     if changed and changed[-1] < modules:
