@@ -2,6 +2,7 @@
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
 `curve A B …` logs these losses, `no tokenizer` leaves none, `slow` takes its time for 40 steps and writes a checkpoint only where it is asked for one.
+FAKE_APPLIED is how many modules the merge says to have changed.
 FAKE_CHECKPOINT is a checkpoint's size in MiB, FAKE_LIMIT how many are left.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
@@ -145,6 +146,7 @@ def save(checkpoint: pathlib.Path, step: int, losses: Sequence[float] = (), also
 
 def merge(base: pathlib.Path, merged: pathlib.Path) -> None:
     shutil.copytree(base, merged)
+    print(f"[INFO] Applied LoRA to {os.environ.get('FAKE_APPLIED', '1')}/1 tensors")
 
 
 if __name__ == "__main__":
