@@ -20,8 +20,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-SHAPES = {  # of Llama-3.2-1B and Llama-3.1-8B; shard: bytes, in proportion to those that the 8B is stored in
+SHAPES = {  # of Llama-3.2-1B, of Llama-3.1-8B, and of its first 12 blocks; shard: bytes of a file, as the 8B is stored
     "1b": {"hidden": 2048, "inner": 8192, "layers": 16, "kv": 512, "vocabulary": 128256, "tied": 1, "shard": 700_000_000},
+    "8b-12": {"hidden": 4096, "inner": 14336, "layers": 12, "kv": 1024, "vocabulary": 128256, "tied": 0, "shard": 5_000_000_000},
     "8b": {"hidden": 4096, "inner": 14336, "layers": 32, "kv": 1024, "vocabulary": 128256, "tied": 0, "shard": 5_000_000_000},
 }
 RANK = 64
@@ -41,7 +42,7 @@ def main() -> None:
     given = words.parse_args()
     from lorewright import envs
 
-    python = envs.ensure("train").python
+    python = Path(envs.ensure("train").python)
     base, adapter = given.folder / "base", given.folder / "adapter"
     if not (adapter / "adapter_config.json").exists():
         subprocess.run([str(python), __file__, "--make", given.shape, str(base), str(adapter)], check=True)
@@ -51,7 +52,7 @@ def main() -> None:
         shutil.rmtree(given.folder / "peft", ignore_errors=True)
         shard = str(SHAPES[given.shape]["shard"])
         command = [str(python), __file__, "--peft", str(base), str(adapter), str(given.folder / "peft"), shard]
-        rows.append(("PEFT merge_and_unload", measured(command)))
+        rows.append(("PEFT merge_and_unload", measured(command, given.folder)))
     print(table(given.shape, base, rows))
     if not given.without_peft:
         subprocess.run([str(python), __file__, "--compare", str(given.folder / "merged"), str(given.folder / "peft")], check=True)
@@ -65,6 +66,7 @@ def ours(python: Path, base: Path, adapter: Path, folder: Path) -> Took:
     from lorewright.models.belongs import Together, check_together
     from lorewright.models.merge import check_whole, complete
     from lorewright.models.weights import weights_of
+    from lorewright.training.plugins import VARIABLES, for_merge
     from lorewright.training.render import ON_CPU
 
     begun = time.monotonic()
@@ -74,20 +76,20 @@ def ours(python: Path, base: Path, adapter: Path, folder: Path) -> Took:
         "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 1e-4, "num_epochs": 1, "sequence_len": 512,
         "datasets": [{"path": "none.jsonl", "type": "completion"}], "output_dir": str(folder),
     }  # fmt: skip
-    (folder / "axolotl.yaml").write_text(yaml.safe_dump(config))
+    (folder / "axolotl.yaml").write_text(yaml.safe_dump(for_merge(config, folder)))
     options = ["--lora-model-dir", str(adapter), "--output-dir", str(folder)]
-    took = measured([str(python.parent / "axolotl"), "merge-lora", str(folder / "axolotl.yaml"), *options])
+    took = measured([str(python.parent / "axolotl"), "merge-lora", str(folder / "axolotl.yaml"), *options], folder, VARIABLES)
     complete(folder / "merged", base)
     check_whole(folder / "merged", weights_of(base).shapes)
     sync(folder / "merged")
     return Took(time.monotonic() - begun, took.peak)
 
 
-def measured(command: list[str]) -> Took:
+def measured(command: list[str], folder: Path, more: dict[str, str] | None = None) -> Took:
     """A program's time and its largest resident set, from the kernel's account of it."""
-    variables = os.environ | {"HF_HUB_OFFLINE": "1", "AXOLOTL_DO_NOT_TRACK": "1", "CUDA_VISIBLE_DEVICES": "", "TQDM_DISABLE": "1"}
+    variables = os.environ | {"HF_HUB_OFFLINE": "1", "AXOLOTL_DO_NOT_TRACK": "1", "CUDA_VISIBLE_DEVICES": ""} | (more or {})
     begun = time.monotonic()
-    child = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=folder)
     said = child.stderr.read() if child.stderr else ""
     _, status, usage = os.wait4(child.pid, 0)
     if status:

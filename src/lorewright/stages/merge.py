@@ -28,7 +28,7 @@ from lorewright.recipe import is_folder, split_revision
 from lorewright.stages.run import Facts, Run
 from lorewright.training.ladder_record import trained_model
 from lorewright.training.out_of_memory import ran_out
-from lorewright.training.plugins import without_ours
+from lorewright.training.plugins import VARIABLES, for_merge, without_ours
 from lorewright.training.render import SHARED_OUT, for_cpu, to_yaml
 
 APPLIED = re.compile(r"Applied LoRA to (\d+)/\d+ tensors")  # Axolotl's own count, at its end
@@ -110,7 +110,8 @@ def _merge(run: Run, config: Mapping[str, Any], parts: Parts, modules: int, vari
 
     Raises process.ToolError, and LorewrightError where Axolotl has passed over a part of the adapter.
     """
-    write_whole(run.work / "axolotl.yaml", to_yaml(config, "The training's configuration, for the merge. Written by lorewright."))
+    header = "The training's configuration, for the merge. Written by lorewright."
+    write_whole(run.work / "axolotl.yaml", to_yaml(for_merge(config, run.work), header))
     shutil.rmtree(run.work / "merged", ignore_errors=True)  # what an interrupted merge has left
     changed: list[int] = []
     with run.console.bar("merge") as bar:
@@ -118,7 +119,8 @@ def _merge(run: Run, config: Mapping[str, Any], parts: Parts, modules: int, vari
         process.run(
             [str(envs.ensure("train").path / "bin" / "axolotl"), "merge-lora", "axolotl.yaml",
              "--lora-model-dir", str(parts.took.folder), "--output-dir", str(run.work)],
-            environment=run.tool_environment("train", variables, model=parts.model), log=run.paths.log("merge"), folder=run.work,
+            environment=run.tool_environment("train", VARIABLES | dict(variables or {}), model=parts.model),
+            log=run.paths.log("merge"), folder=run.work,
             on_line=lambda line: changed.extend(int(count) for count in APPLIED.findall(line)),
         )  # fmt: skip
     if changed and changed[-1] < modules:
