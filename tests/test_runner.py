@@ -45,7 +45,7 @@ def test_a_run_makes_everything_and_the_next_skips_it(
     execute(run)
     assert actions(run) == dict.fromkeys(ARTIFACTS, "made")
     assert (run.done["merge"] / "merged" / "config.json").exists()
-    assert (run.done["merge"] / "merged" / "tokenizer.json").read_text() == "trained from step 0", "the trained tokenizer is kept"
+    assert "trained from step 0" in (run.done["merge"] / "merged" / "tokenizer.json").read_text(), "the trained tokenizer is kept"
     assert [call["argv"][0] for call in calls(fake_tools)] == ["train", "merge-lora"]
     assert calls(fake_tools)[0]["offline"] == "1", "a model in a folder needs no hub"
     assert calls(fake_tools)[0]["threads"] == str(len(os.sched_getaffinity(0))), "accelerate would train with one thread"
@@ -124,7 +124,7 @@ def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(
     run = run_of(file)
     execute(run)
     assert actions(run) == {"extract": "skipped", "prepare": "skipped", "ledger": "skipped", "train": "made", "merge": "made"}
-    assert (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 2", (
+    assert "trained from step 2" in (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text(), (
         "the half-written one is not taken"
     )
     facts = read_json(run.done["train"] / "step.json")["facts"]

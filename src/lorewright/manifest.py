@@ -169,6 +169,11 @@ class Hashes:
         return found
 
 
+def other_choice(step: Step, record: Mapping[str, Any] | None) -> bool:
+    """Whether a step's result is of another state of the adapter than the recipe names: no older one of the same."""
+    return record is not None and record["part"].get("checkpoint") != step.part.get("checkpoint")
+
+
 class Manifest:
     """One run's record, rewritten whole after every step; what `status` reads."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from lorewright.errors import LorewrightError
@@ -22,6 +22,7 @@ LORE = (
     ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2",
     ".rst", ".org", ".tex",
 )  # fmt: skip
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 # Light stages that are made along when the stage named here is asked for alone.
 ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
 
@@ -134,8 +135,14 @@ def _train(recipe: Recipe) -> Step:
 
 
 def _merge(recipe: Recipe) -> Step:
-    part = {"model": model_part(recipe)}
-    return Step("merge", "artifact", "train", ("train",), part, (), model_inputs(recipe), ("merged",))
+    """A checkpoint is known by the settings it was trained and saved with; one that lies elsewhere by its content."""
+    part: dict[str, Any] = {"model": model_part(recipe)}
+    checkpoint, files = recipe.merge.checkpoint, model_inputs(recipe)
+    if isinstance(checkpoint, str) and is_folder(checkpoint):
+        part, files = part | {"checkpoint": f"folder {PurePath(checkpoint).name}"}, (*files, *(f"{checkpoint}/{name}" for name in ADAPTER))
+    elif checkpoint is not None:
+        part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
+    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=2)
 
 
 def _serve(recipe: Recipe) -> Step:

@@ -12,7 +12,7 @@ from typing import Any
 from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
 from lorewright.locks import collection_alone, locked
-from lorewright.manifest import RECORD, Hashes, Manifest, digest, fingerprint, finish, link_to, read_json
+from lorewright.manifest import RECORD, Hashes, Manifest, digest, fingerprint, finish, link_to, other_choice, read_json
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
 from lorewright.rag.prune import prune
@@ -154,7 +154,7 @@ class _Runner:
         """A step that was not asked for: what the newest run left is used as it is, and said to be older than the recipe."""
         latest = self.run.paths.latest(step)
         record = read_json(latest / RECORD)
-        if record is None:
+        if record is None or other_choice(step, record):
             self.digests[step.name] = ""
             return
         made = time.strftime("%H:%M on %d %b", time.localtime((latest / RECORD).stat().st_mtime))

@@ -2,6 +2,7 @@
 
 FAKE_AXOLOTL says how it behaves: `fail` prints an out-of-memory error, `die N` kills itself after step N, `hang` never ends,
 `curve A B …` logs these losses, `no tokenizer` leaves none, `slow` takes its time for 40 steps and writes a checkpoint only where it is asked for one.
+FAKE_APPLIED is how many modules the merge says to have changed.
 FAKE_CHECKPOINT is a checkpoint's size in MiB, FAKE_LIMIT how many are left.
 FAKE_MEMORY, a JSON list, lets it run out of memory: each entry names a phase (loading, resuming, evaluating, training or merging),
 `until`, the line of axolotl.yaml or the environment that makes it fit, and for training the step it happens at. `kernel` names the file
@@ -88,8 +89,28 @@ def train(output: pathlib.Path, mood: str) -> None:
         while mood == "hang":
             time.sleep(0.05)
     print({"train_runtime": "1.5", "train_loss": "2.75", "epoch": "1.0"})
-    for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json")[: 2 if mood == "no tokenizer" else 3]:
-        (output / name).write_text(f"trained from step {begin}")
+    leave_adapter(output, begin)
+    if mood != "no tokenizer":
+        (output / "tokenizer.json").write_text(json.dumps({"model": f"trained from step {begin}"}))
+
+
+def leave_adapter(folder: pathlib.Path, step: int) -> None:
+    """An adapter of rank 1 for each matrix of the base model, as its header names them; what it was trained from stands in its own header."""
+    base = pathlib.Path(next((line[12:] for line in getattr(memory, "config", []) if line.startswith("base_model: ")), "none"))
+    shapes = {"w": {"shape": [2, 2]}}
+    if (base / "model.safetensors").exists():
+        with open(base / "model.safetensors", "rb") as opened:
+            shapes = json.loads(opened.read(struct.unpack("<Q", opened.read(8))[0]))
+    header, end = {"__metadata__": {"said": f"trained from step {step}"}}, 0
+    for name, entry in shapes.items():
+        for part, shape in (("A", [1, entry["shape"][1]]), ("B", [entry["shape"][0], 1])):
+            begin, end = end, end + max(shape)
+            place = f"base_model.model.{name.removesuffix('.weight')}.lora_{part}.weight"
+            header[place] = {"dtype": "F8_E4M3", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 256)  # then all of the file is text
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"1" * end)
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 1, "base_model_name_or_path": str(base)}))
 
 
 def asked(file: pathlib.Path) -> bool:
@@ -110,9 +131,7 @@ def rotate(output: pathlib.Path, step: int) -> None:
 def save(checkpoint: pathlib.Path, step: int, losses: Sequence[float] = (), also: Mapping[str, int] | None = None) -> None:
     """A checkpoint with all its parts; the state last, as the trainer does it."""
     checkpoint.mkdir(parents=True, exist_ok=True)
-    header = b'{"lora_A":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
-    (checkpoint / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"abcd")
-    (checkpoint / "adapter_config.json").write_text("{}")
+    leave_adapter(checkpoint, step)
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         with zipfile.ZipFile(checkpoint / name, "w") as archive:
             archive.writestr("data", f"{name} of step {step}")
@@ -127,6 +146,7 @@ def save(checkpoint: pathlib.Path, step: int, losses: Sequence[float] = (), also
 
 def merge(base: pathlib.Path, merged: pathlib.Path) -> None:
     shutil.copytree(base, merged)
+    print(f"[INFO] Applied LoRA to {os.environ.get('FAKE_APPLIED', '1')}/1 tensors")
 
 
 if __name__ == "__main__":

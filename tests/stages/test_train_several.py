@@ -101,7 +101,7 @@ def test_torchrun_and_the_smaller_batch_after_memory_ran_out(  # type: ignore[no
     assert training(fake_tools)["argv"][2:] == ["--launcher", "torchrun", "--", "--standalone", "--nproc_per_node", "2"]
     assert (told(run)["micro_batch_size"], told(run)["gradient_accumulation_steps"]) == (1, 4), "8 examples a step, as before"
     assert "micro_batch_size 2 -> 1, gradient_accumulation_steps 4 -> 8" in capfd.readouterr().err
-    assert (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 2"
+    assert "trained from step 2" in (run.done["train"] / "adapter" / "adapter_model.safetensors").read_text()
 
 
 def test_more_cards_than_there_are_is_refused(trained, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

@@ -124,7 +124,7 @@ def test_a_lost_training_is_ended_with_its_last_good_checkpoint(
     monkeypatch.delenv("FAKE_AXOLOTL")
     mended = run_of(file, "axolotl.learning_rate=0.003")
     execute(mended)
-    assert (mended.done["train"] / "adapter" / "adapter_model.safetensors").read_text() == "trained from step 0"
+    assert "trained from step 0" in (mended.done["train"] / "adapter" / "adapter_model.safetensors").read_text()
 
 
 def test_axolotls_own_watch_goes_before_ours(

@@ -11,7 +11,7 @@ import yaml
 from lorewright import envs, services
 from lorewright.cli.arguments import add_recipe, run_of
 from lorewright.errors import LorewrightError
-from lorewright.manifest import write_whole
+from lorewright.manifest import other_choice, read_json, write_whole
 from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 from lorewright.serving import vllm
@@ -102,7 +102,7 @@ def dry_run(run: Run) -> str:
     done = {}
     for step in run.plan.steps:
         folder = run.paths.latest(step)
-        if step.kind == "artifact" and (folder / "step.json").exists():
+        if step.kind == "artifact" and (folder / "step.json").exists() and not other_choice(step, read_json(folder / "step.json")):
             done[step.name] = folder.resolve()
     needs = [need for need in run.plan.step("serve").needs if need not in done]
     if needs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -31,3 +32,17 @@ def beside_adapter(adapter: Path, model: str) -> str:
         if (base / name).is_file() and not (adapter / name).exists():
             shutil.copyfile(base / name, adapter / name)
     return "the trainer left no tokenizer beside the adapter; the base model's was put there, without tokens that the training added"
+
+
+def highest_token(folder: Path) -> int | None:
+    """The highest id that the folder's tokenizer.json gives out; -1 where it does not tell, None where it cannot be read."""
+    try:
+        found = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        vocabulary = found.get("model", {}).get("vocab", {}) if isinstance(found.get("model", {}), dict) else {}
+        ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]  # a list is in the order of the ids
+        ids += [token["id"] for token in found.get("added_tokens") or ()]
+    except FileNotFoundError:
+        return -1
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return max(ids, default=-1)

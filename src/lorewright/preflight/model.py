@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.models.tokenizer import has_tokenizer
-from lorewright.preflight.weights import Weights, weights_of
+from lorewright.models.weights import Weights, weights_of
 from lorewright.serving.template import FILES as TEMPLATES
 from lorewright.serving.template import has_template
 

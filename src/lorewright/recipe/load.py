@@ -11,6 +11,7 @@ from typing import Any
 from lorewright.envs import CHECKOUT
 from lorewright.errors import RecipeError
 from lorewright.recipe.check import file_order, mapping_at, problems, schema
+from lorewright.recipe.check_merge import is_path
 from lorewright.recipe.layers import read_layers
 from lorewright.recipe.model import (
     Augment,
@@ -20,6 +21,7 @@ from lorewright.recipe.model import (
     Data,
     Extract,
     Limits,
+    Merge,
     Pairs,
     Qa,
     Rag,
@@ -163,6 +165,9 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
             part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
     for name, folder in values["serve"]["adapters"].items():
         values["serve"]["adapters"][name] = _tidy(_full(source, ("serve", "adapters", name), path, folder))
+    if is_path(values["merge"]["checkpoint"]):
+        at = ("merge", "checkpoint")
+        values["merge"] = {"checkpoint": _tidy(_full(source, at, path, values["merge"]["checkpoint"]))}
     for number, item in enumerate(values["train"]["on_out_of_memory"]):
         if isinstance(item, dict) and str(item.get("fallback_model", "")).startswith((".", "/", "~")):
             item["fallback_model"] = _tidy(_full(source, ("train", "on_out_of_memory", number), path, item["fallback_model"]))
@@ -198,6 +203,7 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
         data=_data(data) if data else None,
         axolotl=values.get("axolotl"),
         train=Train(**values["train"] | {"on_out_of_memory": tuple(_rung(item) for item in values["train"]["on_out_of_memory"])}),
+        merge=Merge(**values["merge"]),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
         rag=_rag(rag) if rag else None,

@@ -169,6 +169,13 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Merge:
+    """checkpoint: a step, "best", an adapter's folder, or None for what the training ended with."""
+
+    checkpoint: int | str | None = None
+
+
+@dataclass(frozen=True)
 class Serve:
     """thinking: a switch, an effort, or None for what the template does. adapters: voice -> folder. when_training: stop, wait or refuse."""
 
@@ -273,6 +280,7 @@ class Recipe:
     data: Data | None
     axolotl: Mapping[str, Any] | None
     train: Train
+    merge: Merge
     vllm: Mapping[str, Any] | None
     serve: Serve
     rag: Rag | None

@@ -30,6 +30,8 @@ def shrunk(values: Mapping[str, Any], manuscripts: Sequence[str], lore: Sequence
         small["data"] = _data(values, manuscripts, cards)
     if values.get("axolotl") is not None:
         small["axolotl"] = _axolotl(values["axolotl"], cards if values["train"]["keep_batch"] else 1)
+    if isinstance(values["merge"]["checkpoint"], int):  # a step that a small training does not reach
+        small["merge"] = {"checkpoint": None}
     if values.get("rag"):
         rag = values["rag"]
         small["rag"] = _moved(rag) | {"collection": smoke_name(rag["collection"]), "sources": list(lore)}

@@ -14,6 +14,9 @@ import lorewright.workers
 
 START, ORDER, FUSED = "same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"
 UNPACKED = "kept_unpacked.KeptUnpacked"
+UNDRAWN = "merge_without_drawing.WithoutDrawing"
+# For a merge: its plugin lies beside axolotl.yaml.
+VARIABLES = {"PYTHONPATH": "."}
 LIGER = "axolotl.integrations.liger.LigerPlugin"
 
 
@@ -31,7 +34,15 @@ def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         FUSED: LIGER in (config.get("plugins") or []),
         UNPACKED: config.get("load_in_4bit") and config.get("device_map") == "cpu",
     }
-    ours = [plugin for plugin, wanted in needed.items() if wanted]
+    return _put(config, folder, [plugin for plugin, wanted in needed.items() if wanted])
+
+
+def for_merge(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A merge's configuration with its own plugin."""
+    return _put(config, folder, [UNDRAWN])
+
+
+def _put(config: Mapping[str, Any], folder: Path, ours: list[str]) -> dict[str, Any]:
     for plugin in ours:
         name = f"{plugin.partition('.')[0]}.py"
         shutil.copyfile(Path(lorewright.workers.__file__).with_name(name), folder / name)

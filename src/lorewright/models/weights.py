@@ -18,6 +18,16 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """dtype: safetensors' name, such as BF16. begin, end: where its bytes lie in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Weights:
     """bytes: as stored. shapes: of every tensor by its name; empty for formats that do not tell. faults: what is wrong, in words."""
 
@@ -63,19 +73,29 @@ def _names(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _safetensors(file: Path) -> tuple[Shapes, str]:
+    tensors, fault = tensors_of(file)
+    return {name: tensor.shape for name, tensor in tensors.items()} if not fault else {}, fault
+
+
+def tensors_of(file: Path) -> tuple[dict[str, Tensor], str]:
+    """(the tensors of a safetensors file by their names, what is wrong with it in words or ""); of the file the header alone is read."""
     size = file.stat().st_size
+    if size < 8:
+        return {}, f"has {size} bytes and is no file of weights"
     try:
         with open(file, "rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
-            header: dict[str, Any] = json.loads(opened.read(length)) if size >= 8 and length < LONGEST else {}
-        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        shapes = {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+            header: dict[str, Any] = json.loads(opened.read(length) if length < LONGEST else b"")
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        begin = 8 + length
+        found = {
+            name: Tensor(entry["dtype"], tuple(entry["shape"]), begin + entry["data_offsets"][0], begin + entry["data_offsets"][1])
+            for name, entry in entries.items()
+        }
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return {}, "is no file of weights, or was cut off in its header"
-    if size < 8 or size != end:
-        return {}, f"has {size:,} bytes, and its header says {end:,}"
-    return shapes, ""
+    end = max((tensor.end for tensor in found.values()), default=begin)
+    return found, "" if size == end else f"has {size:,} bytes, and its header says {end:,}"
 
 
 def _torch(file: Path) -> tuple[Shapes, str]:
