@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "show the steps a recipe means; with --gpu whether training fits that card and how long it takes"),
     "run": ("run", "carry out a recipe; what is unchanged is skipped"),
     "status": ("status", "what has been made, what runs, how the last run went"),
+    "diff": ("diff", "what changed between two runs: recipe, data, versions, hardware, results, speed"),
     "extract": ("extract", "one stage: the text of manuscripts of any kind"),
     "prepare": ("prepare", "one stage: manuscripts to a training set"),
     "train": ("stage", "one stage: train the adapter with Axolotl"),
