@@ -32,11 +32,13 @@ def told(said: Said, *runs: str) -> dict[str, dict[str, Any]]:
 def test_two_equal_runs_say_so(make_recipe: MakeRecipe, kept_run: KeptRun, said: Said, fake_tools: Path) -> None:
     file = make_recipe()
     kept_run(file)
-    kept_run(file)
+    second = kept_run(file)
     _, out, _ = said("diff", "small")
     assert out.splitlines()[-1] == ("the two runs are equal in all that is known of them: recipe, data, versions, hardware, results, speed")
     assert len(out.splitlines()) == 4
     assert told(said, "small~1", str(file)) == {}
+    shutil.rmtree(second.home / "extract")
+    assert "manuscript texts/0.txt" in groups(second)["data"], "a run that skipped it tells it too, when the results are gone"
 
 
 def test_only_what_differs_is_told(make_recipe: MakeRecipe, kept_run: KeptRun, said: Said, fake_tools: Path, tmp_path: Path,

@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("run", "carry out a recipe; what is unchanged is skipped"),
     "status": ("status", "what has been made, what runs, how the last run went"),
     "diff": ("diff", "what changed between two runs: recipe, data, versions, hardware, results, speed"),
+    "reproduce": ("reproduce", "make a run again from the same inputs, in a place of its own, and compare"),
     "extract": ("extract", "one stage: the text of manuscripts of any kind"),
     "prepare": ("prepare", "one stage: manuscripts to a training set"),
     "train": ("stage", "one stage: train the adapter with Axolotl"),

@@ -6,12 +6,15 @@ from typing import Any
 
 from lorewright.history.compare import ABSENT, Difference, compare
 from lorewright.history.kept import Kept
-from lorewright.history.told import groups, packages
+from lorewright.history.told import as_written, groups, packages
 
 
 def difference(old: Kept, new: Kept) -> tuple[Difference, dict[str, list[str]]]:
     """What differs, and what is to be said beneath a group."""
-    found = compare(groups(old), groups(new))
+    before, after = groups(old), groups(new)
+    if as_written(old) == as_written(new):  # wherever its file lay
+        before["recipe"] = after["recipe"]
+    found = compare(before, after)
     return found, {"versions": list(_packages(old, new, found))}
 
 

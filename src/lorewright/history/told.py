@@ -51,9 +51,14 @@ def groups(kept: Kept) -> Groups:
 
 def recipe(kept: Kept) -> dict[str, Any]:
     """The recipe's values, paths as they lie from its folder where that is known: a moved tree has the same."""
-    values, file = kept.record.get("recipe", {}), kept.record.get("file")
+    values, file = as_written(kept), kept.record.get("file")
     found = _from(os.path.dirname(file), values) if file else values
     return dict(found)
+
+
+def as_written(kept: Kept) -> dict[str, Any]:
+    """The recipe's values; what it extends is in them."""
+    return {key: value for key, value in kept.record.get("recipe", {}).items() if key != "extends"}
 
 
 def _from(folder: str, value: Any) -> Any:
