@@ -13,6 +13,7 @@ from lorewright import envs, process
 from lorewright.manifest import read_json, write_whole
 from lorewright.models.card import merged_card
 from lorewright.models.lineage import NAME as LINEAGE
+from lorewright.models.lineage import rights
 from lorewright.models.merge import check_whole, complete
 from lorewright.plan import Step
 from lorewright.recipe import split_revision
@@ -44,7 +45,8 @@ def merge(step: Step, run: Run) -> Facts:
     complete(run.work / "merged", adapter)
     come_from = read_json(run.done["train"] / LINEAGE)
     if come_from:  # a training of before there were cards has left none
-        write_whole(run.work / "merged" / "README.md", merged_card(come_from))
+        # the rights may have been noted since
+        write_whole(run.work / "merged" / "README.md", merged_card(come_from | {"rights": rights(run.recipe)}))
     facts = check_whole(run.work / "merged")
     said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
     return facts | ({"by_processor": True} if by_processor else {}) | {"said": said}
