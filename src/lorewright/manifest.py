@@ -174,15 +174,21 @@ def other_choice(step: Step, record: Mapping[str, Any] | None) -> bool:
     return record is not None and record["part"].get("checkpoint") != step.part.get("checkpoint")
 
 
-class Manifest:
-    """One run's record, rewritten whole after every step; what `status` reads."""
+def told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's manifest keeps of a step's record, so that it can be told when the folder is gone or replaced."""
+    return {key: record[key] for key in ("digest", "outputs", "inputs", "environment", "version") if key in record}
 
-    def __init__(self, folder: Path, recipe: Mapping[str, Any], plan: list[str]) -> None:
+
+class Manifest:
+    """One run's record, rewritten whole after every step; what `status`, `diff` and `reproduce` read. file: the recipe's."""
+
+    def __init__(self, folder: Path, recipe: Mapping[str, Any], plan: list[str], file: str = "") -> None:
         started = time.time()
         name = f"{_stamp(started)}-{os.getpid()}"
         self.path = folder / f"{name}.json"
         self.record: dict[str, Any] = {
-            "run": name, "lorewright": __version__, "recipe": recipe, "started": _utc(started), "status": "running", "plan": plan,
+            "run": name, "lorewright": __version__, "recipe": recipe, "file": file, "plan": plan,
+            "started": _utc(started), "status": "running",
             "machine": {"host": platform.node(), "system": platform.platform(), "cpus": os.cpu_count()},
             "python": platform.python_version(),
             "steps": {},
@@ -204,6 +210,14 @@ class Manifest:
 
     def _write(self) -> None:
         write_json(self.path, self.record)
+
+
+def note_benchmark(manifest: Path, name: str, stages: tuple[str, ...], facts: Mapping[str, Any]) -> None:
+    """Keeps a benchmark's figures with the run that it measured, and which results of those stages they are of."""
+    record = dict(read_json(manifest))
+    of = {stage: record["steps"].get(stage, {}).get("fingerprint") for stage in stages}
+    figures = {key: value for key, value in facts.items() if key == "suite" or isinstance(value, int | float)}
+    write_json(manifest, record | {"benchmarks": record.get("benchmarks", {}) | {name: {"of": of, "figures": figures}}})
 
 
 def latest_manifest(folder: Path) -> dict[str, Any] | None:

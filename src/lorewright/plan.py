@@ -96,8 +96,8 @@ def _prepare(recipe: Recipe) -> Step:
     data = recipe.data
     tokenizer = (f"{recipe.base_model}/tokenizer.json",) if is_folder(recipe.base_model) and data.chunk.unit == "tokens" else ()
     other = {part for part, formats in FORMAT_PARTS.items() if data.format not in formats}
-    other |= {"sources", "extract", "augment", "max_dropped"}
-    part = {key: value for key, value in asdict(data).items() if key not in other} | {"model": model_part(recipe)}
+    other |= {"sources", "extract", "augment", "max_dropped", "rights"}
+    part = {key: value for key, value in asdict(data).items() if key not in other} | {"model": model_part(recipe)} | _rights(recipe)
     wording: tuple[str, ...] = ()
     if data.augment and data.asks:
         part["augment"], wording = data.augment.part(), (data.augment.prompt_file,)
@@ -136,13 +136,19 @@ def _train(recipe: Recipe) -> Step:
 
 def _merge(recipe: Recipe) -> Step:
     """A checkpoint is known by the settings it was trained and saved with; one that lies elsewhere by its content."""
-    part: dict[str, Any] = {"model": model_part(recipe)}
+    part: dict[str, Any] = {"model": model_part(recipe)} | _rights(recipe)
     checkpoint, files = recipe.merge.checkpoint, model_inputs(recipe)
     if isinstance(checkpoint, str) and is_folder(checkpoint):
         part, files = part | {"checkpoint": f"folder {PurePath(checkpoint).name}"}, (*files, *(f"{checkpoint}/{name}" for name in ADAPTER))
     elif checkpoint is not None:
         part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
     return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=2)
+
+
+def _rights(recipe: Recipe) -> dict[str, Any]:
+    """A note of a source's rights stands on the cards, which are made again; nothing is trained again for it."""
+    told = recipe.data.rights_told if recipe.data else []
+    return {"rights": told} if told else {}
 
 
 def _serve(recipe: Recipe) -> Step:

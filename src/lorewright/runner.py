@@ -12,7 +12,7 @@ from typing import Any
 from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
 from lorewright.locks import collection_alone, locked
-from lorewright.manifest import RECORD, Hashes, Manifest, digest, fingerprint, finish, link_to, other_choice, read_json
+from lorewright.manifest import RECORD, Hashes, Manifest, digest, fingerprint, finish, link_to, other_choice, read_json, told
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
 from lorewright.rag.prune import prune
@@ -77,7 +77,7 @@ class _Runner:
         self.prints: dict[str, str] = {}
         self.inputs: dict[str, dict[str, str]] = {}
         self.started: list[Path] = []
-        self.manifest = Manifest(run.paths.manifests, run.recipe.resolved, [step.name for step in run.plan.steps])
+        self.manifest = Manifest(run.paths.manifests, run.recipe.resolved, [step.name for step in run.plan.steps], str(run.recipe.file))
 
     def all(self) -> None:
         skipping = bool(self.choice.first)
@@ -117,12 +117,11 @@ class _Runner:
         fingerprint = self._fingerprint(step)
         folder = self.run.paths.folder(step, fingerprint)
         if folder.exists() and not (make and self._forced(step)):
-            self._take(step, folder, read_json(folder / RECORD))
-            self.manifest.step(step.name, action="skipped", fingerprint=fingerprint)
+            record = read_json(folder / RECORD) or {}
+            self._take(step, folder, record)
+            self.manifest.step(step.name, action="skipped", fingerprint=fingerprint, **told(record))
             if make:
-                self.run.console.stage(
-                    step.name, f"unchanged, skipped: {(read_json(folder / RECORD) or {}).get('facts', {}).get('said', '')}"
-                )
+                self.run.console.stage(step.name, f"unchanged, skipped: {record.get('facts', {}).get('said', '')}")
         elif make:
             self._make(step, fingerprint, folder)
         else:
@@ -142,7 +141,7 @@ class _Runner:
         return self.prints[step.name]
 
     def _take(self, step: Step, folder: Path, record: dict[str, Any] | None) -> None:
-        if record is None:
+        if not record:
             raise LorewrightError(
                 f"the {step.name} folder has lost its {RECORD}", where=str(folder), remedy="remove the folder and run again"
             )
@@ -208,7 +207,7 @@ class _Runner:
         if self.run.afterwards:
             self.run.afterwards(folder)
         self._take(step, folder, record)
-        self.manifest.step(step.name, action="made", seconds=seconds, facts=facts, digest=record["digest"], outputs=record["outputs"])
+        self.manifest.step(step.name, action="made", seconds=seconds, facts=facts, **told(record))
         self.run.console.stage(step.name, str(facts["said"]), seconds)
 
     def _record(self, step: Step, fingerprint: str, partial: Path, facts: dict[str, Any], seconds: float) -> dict[str, Any]:

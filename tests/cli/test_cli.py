@@ -24,7 +24,7 @@ def test_importing_the_command_line_loads_nothing_heavy(repo: Path) -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("verb", ["validate", "plan", "run", "status", "stop", "serve", "query", "bench", "infer"])
+@pytest.mark.parametrize("verb", ["validate", "plan", "run", "status", "stop", "serve", "query", "bench", "infer", "diff", "reproduce"])
 def test_light_verbs_load_nothing_heavy(verb: str, repo: Path) -> None:
     code = f"import sys, importlib; importlib.import_module('lorewright.cli.{VERBS[verb][0]}'); print(sorted({{m.partition('.')[0] for m in sys.modules}} & {{'torch', 'chromadb', 'transformers', 'fastapi', 'sentence_transformers'}}))"
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(repo / "src")}, capture_output=True, text=True)

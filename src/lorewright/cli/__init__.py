@@ -22,6 +22,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "show the steps a recipe means; with --gpu whether training fits that card and how long it takes"),
     "run": ("run", "carry out a recipe; what is unchanged is skipped"),
     "status": ("status", "what has been made, what runs, how the last run went"),
+    "diff": ("diff", "what changed between two runs: recipe, data, versions, hardware, results, speed"),
+    "reproduce": ("reproduce", "make a run again from the same inputs, in a place of its own, and compare"),
     "extract": ("extract", "one stage: the text of manuscripts of any kind"),
     "prepare": ("prepare", "one stage: manuscripts to a training set"),
     "train": ("stage", "one stage: train the adapter with Axolotl"),
@@ -46,13 +48,21 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps each verb and its words on one line: argparse counts a verb's indent two columns too short."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 4 + max(map(len, VERBS))
+
+
 def parser() -> argparse.ArgumentParser:
     """The top-level parser: verbs with their one line each."""
     top = argparse.ArgumentParser(
         prog="lorewright",
         description="Turns a manuscript into a voice you can talk to: one YAML recipe, from text to a served model that knows its world.",
         epilog="./lorewright VERB --help says more about one. Start with ./quickstart.sh",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     top.add_argument("--version", action="version", version=f"lorewright {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lorewright.cli.arguments import add_recipe, run_of
 from lorewright.errors import LorewrightError
-from lorewright.manifest import write_json, write_whole
+from lorewright.manifest import note_benchmark, write_json, write_whole
 from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 
@@ -34,10 +34,11 @@ def main(given: argparse.Namespace) -> int:
     run = run_of(given)
     benchmark = importlib.import_module(f"lorewright.benchmarks.{given.name}")
     suite = benchmark.read(run.recipe, given.suite)
-    execute(run, Choice(only=stages))
+    manifest = execute(run, Choice(only=stages))
     report = benchmark.bench(run.recipe, run.done, suite, run.console)
     file = run.paths.reports / given.name
     write_json(file.with_suffix(".json"), report.facts)
+    note_benchmark(manifest, given.name, stages, report.facts)
     write_whole(file.with_suffix(".md"), report.markdown)
     print(json.dumps(report.facts, ensure_ascii=False) if given.json else f"{report.text}\n\nreport  {shown(file.with_suffix('.md'))}")
     return _verdict(report.facts["recall"], given.fail_under)

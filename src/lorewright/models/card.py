@@ -32,6 +32,7 @@ def _card(lineage: Mapping[str, Any], *, merged: bool) -> str:
         "model.md", head=_head(lineage, merged=merged), merged=merged, lineage=lineage, name=_plain(lineage["name"]),
         base=_plain(lineage["base_model"]), documents=[_plain(name) for name in lineage["set"]["documents"]],
         checkpoint=lineage.get("checkpoint", ""),
+        rights=[(_plain(source), _plain(note)) for source, note in lineage.get("rights") or ()],
         max_rank=next((size for size in RANKS if size >= rank), rank), prompt=lineage["system_prompt"].strip(),
         quoted="\n".join(f"> {_plain(line)}".rstrip() for line in lineage["system_prompt"].strip().splitlines()),
     )  # fmt: skip

@@ -37,11 +37,17 @@ def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, pr
         "adapter": trained.axolotl.get("adapter"), "rank": trained.axolotl.get("lora_r"),
         "language": (read_json(prepared / "style.json") or {}).get("language"), "system_prompt": system_prompt(prepared / "training.jsonl"),
         "template": "chat_template.jinja" if (adapter / "chat_template.jinja").exists() else None,
-        "set": _set(trained, recipe, prepared), "method": method(trained), "memory": list(trained.memory), "took": took(trained),
+        "set": _set(trained, recipe, prepared), "rights": rights(recipe),
+        "method": method(trained), "memory": list(trained.memory), "took": took(trained),
         "verdict": f"{said.said} {said.next}".strip(), "results": _results(trained.record),
         "recipe": {"file": recipe.file.name, "sha256": asked, "values_digest": values_digest(recipe)},
         "fingerprint": adapter.parent.name.removesuffix(".partial"), "versions": {"lorewright": __version__} | dict(trained.versions),
     }  # fmt: skip
+
+
+def rights(recipe: Recipe) -> list[tuple[str, str]]:
+    """What the recipe notes of its sources' rights, for the cards."""
+    return recipe.data.rights_told if recipe.data else []
 
 
 def system_prompt(training: Path) -> str:

@@ -14,6 +14,7 @@ from lorewright.recipe.check_formats import format_problems
 from lorewright.recipe.check_ladder import ladder_problems
 from lorewright.recipe.check_lore import lore_problems
 from lorewright.recipe.check_merge import merge_problems
+from lorewright.recipe.check_rights import rights_problems
 from lorewright.recipe.check_several import several_problems
 from lorewright.recipe.source import KeyPath, Mark, dotted
 
@@ -275,6 +276,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     if "rag" in values and serve.get("port", 8000) == rag.get("port", 8001):
         yield ("rag", "port"), f"is vLLM's port too ({rag.get('port', 8001)}); choose another"
     yield from lore_problems(rag)
+    yield from rights_problems(mapping_at(values, "data"))
 
 
 def _voices(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:

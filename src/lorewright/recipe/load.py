@@ -157,7 +157,9 @@ def _full(source: Source, at: KeyPath, path: Path, entry: str) -> Path:
 def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     for section, entries in _source_lists(values):
         full = [_full(source, (section, "sources", n), path, entry) for n, entry in enumerate(entries)]
-        values[section] = values[section] | {"sources": [_tidy(entry) for entry in full]}
+        tidy = [_tidy(entry) for entry in full]
+        noted = {"rights": _of_paths(values[section]["rights"], entries, tidy)} if values[section].get("rights") else {}
+        values[section] = values[section] | {"sources": tidy} | noted
     rag = values.get("rag") or {"embedding_model": ""}
     rerank = rag.get("rerank") or {"model": ""}
     for part, at in ((values, ("base_model",)), (rag, ("rag", "embedding_model")), (rerank, ("rag", "rerank", "model"))):
@@ -176,6 +178,11 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     asked = (values.get("data") or {}).get("augment") or {}
     if asked.get("prompt"):
         asked["prompt"] = _tidy(_full(source, ("data", "augment", "prompt"), path, asked["prompt"]))
+
+
+def _of_paths(rights: Mapping[str, str], written: list[str], full: list[str]) -> dict[str, str]:
+    """The notes by the full paths of their sources."""
+    return {path: rights[entry] for entry, path in zip(written, full, strict=True) if entry in rights}
 
 
 def _missing_adapters(source: Source, path: Path) -> Iterator[str]:

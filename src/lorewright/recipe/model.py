@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,8 @@ FORMAT_PARTS = {"qa": ("qa",), "pairs": ("pairs", "charts"), "sections": ("secti
 
 @dataclass(frozen=True)
 class Data:
+    """rights: source -> whose it is, of those sources of which it is noted."""
+
     sources: tuple[str, ...]
     extract: Extract
     format: str
@@ -132,6 +135,13 @@ class Data:
     sections: Sections
     charts: Charts
     augment: Augment | None = None
+    rights: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rights_told(self) -> list[tuple[str, str]]:
+        """(source by the end of its path, what is noted of it) of every source; empty where nothing is noted of any."""
+        ends = ["/".join(Path(source).parts[-2 if has_magic(source) else -1 :]) for source in self.sources]
+        return [(end, self.rights.get(source, "")) for end, source in zip(ends, self.sources, strict=True)] if self.rights else []
 
     @property
     def manuscripts(self) -> bool:

@@ -56,6 +56,7 @@ def _data(values: Mapping[str, Any], manuscripts: Sequence[str], cards: int) -> 
     small = dict(data) | {"max_samples": most, "charts": charts}
     if "sources" in data:
         small["sources"] = list(manuscripts)
+        small.pop("rights", None)  # they are noted of the sources as the recipe names them
     asked = data.get("augment")
     if asked:
         small["augment"] = asked | _who_answers(asked, values)

@@ -20,6 +20,7 @@ from lorewright.models.card import merged_card
 from lorewright.models.checkpoint import Chosen, chosen
 from lorewright.models.hub import snapshot
 from lorewright.models.lineage import NAME as LINEAGE
+from lorewright.models.lineage import rights
 from lorewright.models.merge import check_whole, complete
 from lorewright.models.tokenizer import has_tokenizer
 from lorewright.models.weights import weights_of
@@ -96,7 +97,8 @@ def _completed(run: Run, parts: Parts) -> Facts:
     complete(merged, parts.tokenizer)
     come_from = read_json(run.done["train"] / LINEAGE)
     if come_from:  # a training of before there were cards has left none
-        write_whole(merged / "README.md", merged_card(come_from | ({"checkpoint": took.folder.name} if took.said else {})))
+        come_from |= {"rights": rights(run.recipe)} | ({"checkpoint": took.folder.name} if took.said else {})  # noted since, perhaps
+        write_whole(merged / "README.md", merged_card(come_from))
     facts: Facts = dict(check_whole(merged, weights_of(parts.base).shapes if parts.base else None))
     said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
     if took.said:

@@ -23,7 +23,8 @@ def prepare(step: Step, run: Run) -> Facts:
     if facts["training"] < ADVISED_EXAMPLES and data.max_samples is None:
         few = f"{facts['training']} examples: a voice wants {ADVISED_EXAMPLES} or more"
         run.console.line(f"prepare   {few}{'; add manuscripts or lower data.chunk.max' if data.manuscripts else ''}")
-    report(run.work, {"name": run.recipe.name, "base_model": run.recipe.model_name, "format": data.format}, run.done.get("extract"))
+    told = {"name": run.recipe.name, "base_model": run.recipe.model_name, "format": data.format, "rights": data.rights_told}
+    report(run.work, told, run.done.get("extract"))
     return facts
 
 

@@ -31,8 +31,8 @@ def report(folder: Path, facts: Mapping[str, Any], extracted: Path | None = None
 
     folder: holds training.jsonl; validation.jsonl, style.json and removals.jsonl are read where they are.
     extracted: the folder with extracted.jsonl, when it is another. ledger: the folder with ledger.json and samples.jsonl.
-    facts, all optional: name (of the set), base_model, format, licence, tokens (trained in one epoch), epochs,
-    tokens_per_second (of training). Raises LorewrightError when training.jsonl has a line that is no example.
+    facts, all optional: name (of the set), base_model, format, licence, rights (pairs of source and note), tokens (trained in
+    one epoch), epochs, tokens_per_second (of training). Raises LorewrightError when training.jsonl has a line that is no example.
     """
     validation = count(folder / "validation.jsonl")
     training = count(folder / "training.jsonl", validation.paragraphs)

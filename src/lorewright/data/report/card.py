@@ -33,6 +33,7 @@ def card_values(
         "documents": [_line(document or "unnamed") for document in sorted((training.documents | validation.documents).keys())[:100]],
         "more": max(0, len(training.documents | validation.documents) - 100), "prompt": _line(str(style.get("system_prompt") or "")),
         "base_model": _line(str(facts.get("base_model") or "")), "format": _line(str(facts.get("format") or "")),
+        "rights": [(_line(source), _line(note)) for source, note in facts.get("rights") or ()],
     }  # fmt: skip
 
 
