@@ -12,7 +12,7 @@ from typing import Any
 from lorewright import envs, extras
 from lorewright.preflight.found import Found, bad, good, warn
 from lorewright.preflight.wanted import Wanted
-from lorewright.training.attention import FLASH, attention, instead
+from lorewright.training.attention import FLASH, attention, installed, instead
 
 NAME = "tools"
 KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
@@ -37,9 +37,9 @@ def tools(wanted: Wanted) -> list[Found]:
 
 def _packages(wanted: Wanted) -> Iterator[Found]:
     env = envs.locate("train")
-    needed, site = set(needs(wanted)), next(env.path.glob("lib/python*/site-packages"), None)
-    if site:
-        present = {package for package in needed if (site / package).is_dir() or package in _beside()}
+    needed = set(needs(wanted))
+    if next(env.path.glob("lib/python*/site-packages"), None):
+        present = {package for package in needed if installed(package)}
     else:
         pinned = "\n".join(file.read_text(encoding="utf-8") for file in envs.requirement_files("train")).replace("-", "_")
         present = {package for package in needed if f"\n{package}==" in f"\n{pinned}"}
@@ -51,11 +51,6 @@ def _packages(wanted: Wanted) -> Iterator[Found]:
         yield bad(NAME, f"the train environment has no {package}, which {_why(package)} needs", how)
     if present:
         yield good(NAME, ", ".join(sorted(present)))
-
-
-def _beside() -> dict[str, str]:
-    """The packages that `envs add` has put beside the train environment; package -> the extra's name."""
-    return {package: name for package, name in ADDABLE.items() if name in extras.added()}
 
 
 PINNED = ("bitsandbytes", "triton", "liger_kernel")

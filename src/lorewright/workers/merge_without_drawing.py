@@ -1,7 +1,7 @@
 """A plugin of Axolotl's for its merge: layers are not filled with random numbers which the next line replaces.
 
 For each module Axolotl's merge makes a linear layer of the base's size and gives it the base's weight. What PyTorch draws for it before
-takes 4 of the 27 seconds of a merge at the 1B shape (benchmarks/results/merge_memory.md).
+took 4 of the 41 seconds of a profiled merge at the 1B shape (benchmarks/results/merge_memory.md).
 """
 
 from typing import Any

@@ -201,10 +201,13 @@ def quantised_otherwise(source: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (cut, r"model-00002-of-00002.safetensors: has [\d,]+ of [\d,]+ bytes; fetch the model again"),
+        (cut, r"model-00002-of-00002.safetensors: has [\d,]+ bytes, and its header says [\d,]+; fetch the model again"),
         (lambda source: (source / "config.json").unlink(), "has no config.json"),
         (lambda source: (source / "model-00002-of-00002.safetensors").unlink(), "no such file of weights"),
-        (lambda source: (source / "model-00002-of-00002.safetensors").write_text("<html>"), "is no safetensors file, or is cut off"),
+        (
+            lambda source: (source / "model-00002-of-00002.safetensors").write_text("<html>"),
+            "has 6 bytes and is no file of weights",
+        ),
         (without_scales, "down_proj_blocks has no scales beside it"),
         (quantised_otherwise, r"is quantised already \(gptq\)"),
     ],

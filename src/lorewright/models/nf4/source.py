@@ -1,8 +1,4 @@
-"""Where the tensors of a checkpoint lie: read from the headers of its safetensors files, never the weights themselves.
-
-safetensors: 8 bytes with the header's length, the header as JSON (name -> dtype, shape, data_offsets), then the data
-(https://huggingface.co/docs/safetensors).
-"""
+"""Where the tensors of a checkpoint lie: read from the headers of its safetensors files, never the weights themselves."""
 
 from __future__ import annotations
 
@@ -10,11 +6,11 @@ import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lorewright.errors import LorewrightError
+from lorewright.models import weights
 from lorewright.models.nf4.floats import Bytes
 
 INDEX = "model.safetensors.index.json"
@@ -84,20 +80,11 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _in_file(file: Path) -> list[Stored]:
-    size = file.stat().st_size
-    with open(file, "rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        text = opened.read(length) if length < size else b""
-    try:
-        header: dict[str, Any] = json.loads(text)
-    except ValueError:
-        raise LorewrightError("is no safetensors file, or is cut off", where=str(file), remedy=AGAIN) from None
-    entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
-    for name, entry in entries:
-        if entry["dtype"] not in WIDTHS:
-            raise LorewrightError(f"{name} is of the type {entry['dtype']}, which cannot be converted", where=str(file))
-    entries.sort(key=lambda entry: int(entry[1]["data_offsets"][0]))
-    end = 8 + length + max((entry["data_offsets"][1] for _, entry in entries), default=0)
-    if size < end:
-        raise LorewrightError(f"has {size:,} of {end:,} bytes", where=str(file), remedy=AGAIN)
-    return [Stored(name, file, entry["dtype"], tuple(entry["shape"]), 8 + length + entry["data_offsets"][0]) for name, entry in entries]
+    found, fault = weights.tensors_of(file)
+    if fault:
+        raise LorewrightError(fault, where=str(file), remedy=AGAIN)
+    for name, tensor in found.items():
+        if tensor.dtype not in WIDTHS:
+            raise LorewrightError(f"{name} is of the type {tensor.dtype}, which cannot be converted", where=str(file))
+    stored = [Stored(name, file, tensor.dtype, tensor.shape, tensor.begin) for name, tensor in found.items()]
+    return sorted(stored, key=lambda tensor: tensor.begin)
