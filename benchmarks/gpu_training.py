@@ -34,6 +34,7 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "src"))
 
 from training_cases import CASES, SHAPES, Case, small  # noqa: E402
+from training_table import HEAD, row, table  # noqa: E402
 
 from lorewright import envs  # noqa: E402
 from lorewright.recipe import Recipe, load, split_revision  # noqa: E402
@@ -251,49 +252,6 @@ def machine() -> str:
         return f"{os.cpu_count()} processors, no card"
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     return subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-
-
-def row(found: Mapping[str, Any]) -> str:
-    """One line of the table; a figure that is missed says so."""
-    rate, card = found["tokens_per_second"], found["peak_card_gib"]
-    peak, held_out = found["peak_reserved_gib"], found["peak_evaluating_gib"]
-    cells = [
-        found["case"],
-        f"{found['peak_allocated_gib']:.2f}",
-        f"{peak:.2f}{_goal('≤', found['most_gib'], max(peak, held_out) <= (found['most_gib'] or max(peak, held_out)))}",
-        f"{held_out:.2f}",
-        "" if card is None else f"{card:.2f}",
-        f"{rate:,.0f}{_goal('≥', found['least_rate'], rate >= (found['least_rate'] or 0))}",
-        f"{found['model_tflops']:g}"
-        + (f" ({found['model_tflops'] / found['product_tflops']:.0%} of {found['product_tflops']:.0f})" if found["product_tflops"] else ""),
-        str(found["watts"] or ""),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _goal(sign: str, goal: float | None, reached: bool) -> str:
-    return f" ({sign} {goal:,g}{'' if reached else ': MISSED'})" if goal else ""
-
-
-COLUMNS = (
-    "case",
-    "allocated GiB",
-    "reserved GiB",
-    "reserved in an evaluation",
-    "on the card GiB",
-    "tokens/s",
-    "model TFLOP/s (of a product's)",
-    "W",
-)
-HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
-
-
-def table(kept: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: a table for each card and day."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for found in kept.values():
-        groups.setdefault((found["machine"], found["date"], found["versions"]), []).append(row(found))
-    return "\n\n".join("\n".join([f"{'; '.join(group)}", "", HEAD, *rows]) for group, rows in groups.items())
 
 
 def forecast_row(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def bench(repo: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyp
     import gpu_training
 
     yield gpu_training
-    for name in ("gpu_training", "training_cases"):
+    for name in ("gpu_training", "training_cases", "training_table"):
         sys.modules.pop(name, None)
 
 
