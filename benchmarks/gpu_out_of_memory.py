@@ -124,7 +124,9 @@ def main() -> int:
         folder = (given.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         maker = [str(python), str(REPO / "benchmarks" / "random_model.py"), str(folder), json.dumps(shape), "128", "1"]
-        subprocess.run(maker, check=True, capture_output=True)
+        made = subprocess.run(maker, capture_output=True, text=True)
+        if made.returncode:
+            sys.exit(f"no model could be made: {made.stderr[-3000:]}")
         write_text(folder / "text.md", shape["vocab_size"], 30_000 if given.tiny else 300_000)
         print("| GiB left | steps taken | examples a step | trained to its end |\n|---|---|---|---|", flush=True)
         for leave in given.leave:

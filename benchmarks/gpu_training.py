@@ -68,9 +68,12 @@ Logged = Sequence[tuple[float, dict[str, Any]]]
 
 
 class Card:
-    """The first card's memory in use and power, looked at ten times a second while a case runs; nothing where there is none."""
+    """A card's memory in use and power, looked at ten times a second while a case runs; nothing where there is none.
 
-    QUERY = ("nvidia-smi", "-i", "0", "--query-gpu=memory.used,power.draw", "--format=csv,noheader,nounits", "-lms", "100")
+    It is the first of CUDA_VISIBLE_DEVICES, which nvidia-smi does not heed.
+    """
+
+    QUERY = ("nvidia-smi", "--query-gpu=memory.used,power.draw", "--format=csv,noheader,nounits", "-lms", "100")
 
     def __init__(self) -> None:
         self.before: float | None = None
@@ -80,7 +83,7 @@ class Card:
 
     def __enter__(self) -> Card:
         if shutil.which("nvidia-smi"):
-            self._tool = subprocess.Popen(self.QUERY, stdout=subprocess.PIPE, text=True)
+            self._tool = subprocess.Popen([*self.QUERY, "-i", first_card()], stdout=subprocess.PIPE, text=True)
             threading.Thread(target=self._read, daemon=True).start()
         return self
 
@@ -104,6 +107,11 @@ class Card:
     def gib(self) -> float | None:
         """What the case added to the card at its peak, the CUDA context in it, in GiB."""
         return (self.most - (self.before or 0)) / 1024 if self._tool else None
+
+
+def first_card() -> str:
+    """Number of the first card that programs started here see."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
 
 
 def config_of(name: str, case: Case, recipe: Recipe, folder: Path, *, tiny: bool) -> dict[str, Any]:
@@ -186,6 +194,7 @@ def train(python: Path, file: Path, log: Path, cards: int = 1, *, more: bool = F
             command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(cards), "-m", "axolotl.cli.train", str(file)]
             tool = _started([str(python), *command], environment, file.parent)
         else:
+            environment |= {"CUDA_VISIBLE_DEVICES": first_card()}  # of several cards the trainer would take all, in one process
             tool = _waiting.pop() if _waiting else _started([str(python), "-c", AHEAD], environment, file.parent)
             assert tool.stdin
             tool.stdin.write(f"{file}\n")

@@ -71,6 +71,13 @@ def test_a_miss_is_marked(called: Call, tmp_path: Path, changes: dict[str, Any],
     assert (code, "**missed**" in out) == (int(missed), missed), out
 
 
+def test_a_miss_with_a_note_is_shown_and_passes(called: Call, tmp_path: Path) -> None:
+    file = tmp_path / "measured.json"
+    file.write_text(json.dumps(measured(tokens_per_second=12000, note="beside others")))
+    code, out = called(str(file), "--check")
+    assert code == 0 and "**missed** beside others" in out and "time within 15% for 0 of 1" in out
+
+
 def test_the_constants_can_be_set_from_what_is_not_held_out(called: Call, tmp_path: Path) -> None:
     code, out = called("--fit")
     assert code == 0 and "13 rows not held out: REACHED 0.80, MOST 2.05 TB/s, START 3.7e-05 s" in out

@@ -20,6 +20,9 @@ STREAM = 0.89  # of a memory's published bandwidth: an H200 copies 4.28 of 4.8 T
 MOST = 2.2e12
 # The attention of a causal row: half of rows × columns; the backward pass makes five products where the forward makes two.
 BACKWARD_ATTENTION = 2.5
+# Bytes of a score of eager attention, a pass: product, scale, mask, the sinks put beside it, the maximum taken off, softmax, the sinks left
+# out, each read and written in half precision (transformers' gpt_oss); as much when it is repeated, and about as much backward.
+EAGER = 30.0
 TENSOR, BETWEEN = 6e-5, 0.015  # seconds for one tensor of the optimizer, and for what is done once between two steps
 READ = 1e9  # bytes a second at which a model's files are read and put on the card
 
@@ -86,7 +89,7 @@ def _moved(shape: Shape, settings: Settings, batch: Batch) -> float:
     layers = batch.tokens * shape.layers * layer_of(shape, settings, batch.length, padded=batch.padded).moved
     # scores: Liger reads and writes them in place; else as bfloat16, float32, logarithms and two gradients, copied for the loss
     scores = batch.tokens * shape.vocabulary * {"plain": 46.0, "liger": 8.0, "cut": 0.0}[settings.loss]
-    rows = 12.0 * batch.length * shape.heads * batch.tokens * shape.layers * _passes(settings) if settings.attention == "eager" else 0.0
+    rows = EAGER * batch.length * shape.heads * batch.tokens * shape.layers * _passes(settings) if settings.attention == "eager" else 0.0
     return layers + scores + rows + _unpacked(shape, settings)
 
 
