@@ -1,7 +1,8 @@
-"""Runs in the train environment: loads what a test converted, and trains from it. Arguments: FOLDER AXOLOTL_YAML…
+"""Runs in the train environment: loads what a test converted, and trains from it. Arguments: FOLDER EXAMPLES AXOLOTL_YAML…
 
 FOLDER: a checkpoint in NF4. Prints a line of JSON: whether the experts in memory are those of its files, and by how many bytes the
-process grew at most while they were read. Then trains each configuration in its own folder.
+process grew at most while they were read. Then trains each configuration in its own folder, and prints the first one's loss on the
+examples as `lorewright infer` loads it, without the adapter and with it.
 """
 
 import json
@@ -11,7 +12,9 @@ import sys
 from glob import glob
 from pathlib import Path
 
+import infer
 import torch
+import yaml
 from axolotl.cli.train import do_cli
 from bitsandbytes.functional import QuantState, dequantize_4bit
 from loaded_as_stored import install
@@ -57,11 +60,31 @@ def looked_at(folder: str) -> dict[str, object]:
     return {"same": same, "experts": len(weights), "grown": grown, "order": order}
 
 
-def main(folder: str, *configurations: str) -> None:
+def heard(configuration: str, examples: str) -> dict[str, float]:
+    base = yaml.safe_load(Path(configuration).read_text())["base_model"]
+    asked = {
+        "base_model": base,
+        "revision": None,
+        "template": None,
+        "form": "text",
+        "sampling": {},
+        "four_bit": False,
+        "trust_remote_code": False,
+    }
+    ids = torch.tensor([json.loads(line)["input_ids"] for line in Path(examples).read_text().splitlines()])
+    found = {}
+    for name, adapter in (("base", ""), ("adapter", str(Path(configuration).parent / "adapter"))):
+        with torch.no_grad():
+            found[name] = infer.load(asked | {"adapter": adapter}).model(input_ids=ids, labels=ids).loss.item()
+    return {"heard": found}
+
+
+def main(folder: str, examples: str, *configurations: str) -> None:
     print(json.dumps(looked_at(folder)), flush=True)
     for file in configurations:
         os.chdir(Path(file).parent)
         do_cli(config=file)
+    print(json.dumps(heard(configurations[0], examples)), flush=True)
 
 
 if __name__ == "__main__":  # the preparation of the examples starts processes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 from lorewright import envs, process
+from lorewright.models.adapter import SETTINGS, WEIGHTS
 from lorewright.models.nf4.folder import convert
-from lorewright.training.plugins import with_plugins
+from lorewright.training.plugins import VARIABLES, for_merge, with_plugins, without_ours
 from lorewright.training.render import ON_CPU
 from tests.conftest import REPO
-from tests.models.nf4.mxfp4_model import CONFIG, bf16, layer, write_gpt_oss, write_tensors
+from tests.models.nf4.mxfp4_model import CONFIG, bf16, layer, read_tensors, write_gpt_oss, write_tensors
 
 pytestmark = pytest.mark.real
 STARTER = REPO / "models" / "starter"
@@ -49,7 +52,7 @@ class QuantisedAtLoad(BasePlugin):
 
 @dataclass(frozen=True)
 class Trained:
-    """looked: what nf4_trainings.py said of the larger model. values: its experts' weights. losses: of every step, by training."""
+    """looked: what nf4_trainings.py said of the larger model, and of the adapter. values: its experts' weights. losses: of every step, by training."""
 
     folder: Path
     looked: Mapping[str, Any]
@@ -110,14 +113,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     env = envs.ensure("train")
     paths = os.pathsep.join([str(REPO / "src" / "lorewright" / "workers"), str(at_load.parent)])
     done = subprocess.run(
-        [str(env.python), str(REPO / "tests" / "line" / "nf4_trainings.py"), str(folder / "larger-nf4"), *map(str, names)], cwd=folder,
+        [str(env.python), str(REPO / "tests" / "line" / "nf4_trainings.py"), str(folder / "larger-nf4"), str(folder / "examples.jsonl"), *map(str, names)], cwd=folder,
         env=process.tool_environment(env, {"HF_HUB_OFFLINE": "1", "AXOLOTL_DO_NOT_TRACK": "1", "PYTHONPATH": paths}), capture_output=True, text=True,
         timeout=240,
     )  # fmt: skip
     (folder / "log").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr[-3000:]
-    looked = json.loads(next(line for line in done.stdout.splitlines() if line.startswith('{"same"')))
-    return Trained(folder, looked, values, {name.parent.name: losses(name.parent / "adapter") for name in names})
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(('{"same"', '{"heard"'))]
+    return Trained(folder, said[0] | said[1], values, {name.parent.name: losses(name.parent / "adapter") for name in names})
 
 
 def losses(adapter: Path) -> list[str]:
@@ -154,3 +157,38 @@ def test_it_learns_as_from_the_experts_that_are_quantised_while_they_are_loaded(
 def test_a_training_goes_on_from_its_checkpoint(trained: Trained) -> None:
     assert trained.losses["broken_off"] == trained.losses["stored"]
     assert adapter(trained, "broken_off") == adapter(trained, "stored")
+
+
+@pytest.mark.req("Z4", "Z6")
+def test_infer_hears_the_adapter_on_experts_in_nf4(trained: Trained) -> None:
+    heard = trained.looked["heard"]
+    assert heard["adapter"] < heard["base"] - 0.01
+
+
+@pytest.fixture(scope="module")
+def merged(trained: Trained) -> Path:
+    """The attention's part of the adapter in the original, by Axolotl with the product's plugins."""
+    folder, adapter = trained.folder / "merge", trained.folder / "attention"
+    folder.mkdir()
+    shutil.copytree(trained.folder / "stored" / "adapter", adapter, ignore=shutil.ignore_patterns("checkpoint-*"))
+    tensors = {name: tensor for name, tensor in load_file(adapter / WEIGHTS).items() if "experts" not in name}
+    save_file(tensors, adapter / WEIGHTS, metadata={"format": "pt"})
+    settings = json.loads((adapter / SETTINGS).read_text())
+    (adapter / SETTINGS).write_text(json.dumps(settings | {"target_parameters": None}))
+    config = without_ours(yaml.safe_load((trained.folder / "stored" / "axolotl.yaml").read_text()))
+    (folder / "axolotl.yaml").write_text(yaml.safe_dump(for_merge(config | {"base_model": str(trained.folder / "mxfp4")}, folder)))
+    env = envs.ensure("train")
+    done = subprocess.run(
+        [str(env.path / "bin" / "axolotl"), "merge-lora", "axolotl.yaml", "--lora-model-dir", str(adapter), "--output-dir", str(folder)],
+        cwd=folder, env=process.tool_environment(env, VARIABLES | {"HF_HUB_OFFLINE": "1"}), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "merged"
+
+
+@pytest.mark.req("Z4", "F5")
+def test_merged_into_the_original_only_what_was_trained_has_changed(trained: Trained, merged: Path) -> None:
+    before, after = read_tensors(trained.folder / "mxfp4"), read_tensors(merged)
+    changed = {name for name, tensor in before.items() if not np.array_equal(tensor, after[name])}
+    assert changed == {f"model.layers.{layer}.self_attn.{name}_proj.weight" for layer in (0, 1) for name in "qkvo"}
+    assert json.loads((merged / "config.json").read_text())["quantization_config"]["quant_method"] == "mxfp4", "as vLLM serves it"

@@ -15,7 +15,7 @@ import lorewright.workers
 START, ORDER, FUSED = "same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"
 UNPACKED, STORED = "kept_unpacked.KeptUnpacked", "loaded_as_stored.LoadedAsStored"
 OURS = (START, ORDER, FUSED, UNPACKED, STORED)
-UNDRAWN = "merge_without_drawing.WithoutDrawing"
+UNDRAWN, AS_TRAINED = "merge_without_drawing.WithoutDrawing", "merge_as_trained.AsTrained"
 # For a merge: its plugin lies beside axolotl.yaml.
 VARIABLES = {"PYTHONPATH": "."}
 LIGER = "axolotl.integrations.liger.LigerPlugin"
@@ -40,8 +40,8 @@ def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def for_merge(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A merge's configuration with its own plugin."""
-    return _put(config, folder, [UNDRAWN])
+    """A merge's configuration with its own plugins."""
+    return _put(config, folder, [UNDRAWN, AS_TRAINED])
 
 
 def _put(config: Mapping[str, Any], folder: Path, ours: list[str]) -> dict[str, Any]:
