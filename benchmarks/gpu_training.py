@@ -169,7 +169,7 @@ def run_case(name: str, case: Case, root: Path, python: Path, *, tiny: bool, loo
     )
 
 
-_waiting: list[subprocess.Popen[str]] = []  # at most one
+waiting: list[subprocess.Popen[str]] = []  # at most one
 
 
 def _started(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[str]:
@@ -195,7 +195,7 @@ def train(python: Path, file: Path, log: Path, cards: int = 1, *, more: bool = F
             tool = _started([str(python), *command], environment, file.parent)
         else:
             environment |= {"CUDA_VISIBLE_DEVICES": first_card()}  # of several cards the trainer would take all, in one process
-            tool = _waiting.pop() if _waiting else _started([str(python), "-c", AHEAD], environment, file.parent)
+            tool = waiting.pop() if waiting else _started([str(python), "-c", AHEAD], environment, file.parent)
             assert tool.stdin
             tool.stdin.write(f"{file}\n")
             tool.stdin.close()
@@ -205,7 +205,7 @@ def train(python: Path, file: Path, log: Path, cards: int = 1, *, more: bool = F
             if found := METRICS.search(line):
                 logged.append((time.monotonic(), ast.literal_eval(found[0])))
                 if more and len(logged) == 1:
-                    _waiting.append(_started([str(python), "-c", AHEAD], environment, file.parent))
+                    waiting.append(_started([str(python), "-c", AHEAD], environment, file.parent))
     if tool.wait():
         raise subprocess.CalledProcessError(tool.returncode, f"training of {file}", log.read_text(encoding="utf-8")[-3000:])
     return [one for one in logged if "loss" in one[1]], [point for _, point in logged if "eval_loss" in point]

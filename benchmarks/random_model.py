@@ -19,18 +19,24 @@ PROMPT = 48
 TEMPLATE = "{% for m in messages %}{{ m['role'] + ' ' + m['content'] + ' ' }}{% endfor %}"
 
 
-def make_model(folder: Path, shape: dict[str, Any]) -> None:
-    """shape: keys of transformers' configuration of `model_type`."""
-    import torch
+def make_tokenizer(folder: Path, vocabulary: int) -> None:
+    """A word for each number."""
     from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-    words = {f"w{number}": number for number in range(shape["vocab_size"])}
-    inner = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    inner = Tokenizer(models.WordLevel({f"w{number}": number for number in range(vocabulary)}, unk_token="w0"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="w2", eos_token="w1", unk_token="w0", pad_token="w1")
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
+
+
+def make_model(folder: Path, shape: dict[str, Any]) -> None:
+    """shape: keys of transformers' configuration of `model_type`."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    make_tokenizer(folder, shape["vocab_size"])
     torch.manual_seed(1)
     config = AutoConfig.for_model(**shape, bos_token_id=2, eos_token_id=1, pad_token_id=1, dtype="bfloat16")
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):

@@ -142,7 +142,8 @@ def _merge(recipe: Recipe) -> Step:
         part, files = part | {"checkpoint": f"folder {PurePath(checkpoint).name}"}, (*files, *(f"{checkpoint}/{name}" for name in ADAPTER))
     elif checkpoint is not None:
         part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
-    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=2)
+    four_bit = (recipe.axolotl or {}).get("load_in_4bit")  # of version 2 embedding and head were rounded to NF4
+    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=3 if four_bit else 2)
 
 
 def _rights(recipe: Recipe) -> dict[str, Any]:

@@ -152,3 +152,28 @@ def test_of_a_file_of_torch_the_name_alone_is_judged(tmp_path: Path) -> None:
     assert check_together(Together(tmp_path / "base", "org/base", adapter, tmp_path / "adapter")).modules == 2
     with pytest.raises(LorewrightError, match="trained on org/base, not on org/other"):
         check_together(Together(tmp_path / "base", "org/other", adapter, tmp_path / "adapter"))
+
+
+EXPERTS = {
+    **pair("model.layers.0.mlp.experts", 8, 16, rank=6),
+    "base_model.model.model.layers.0.mlp.experts.base_layer.lora_A.weight": (6, 8),
+    "base_model.model.model.layers.0.mlp.experts.base_layer.lora_B.weight": (32, 6),
+}
+MXFP4 = BASE | {"model.layers.0.mlp.experts.down_proj_blocks": (3, 8, 1, 16), "model.layers.0.mlp.experts.down_proj_scales": (3, 8, 1)}
+
+
+@pytest.mark.req("Z4")
+def test_adapters_on_experts_that_are_stored_as_codes_are_refused(tmp_path: Path) -> None:
+    assert judge(tmp_path / "attention", WHOLE, base=MXFP4).modules == 2
+    with pytest.raises(LorewrightError, match=r"the adapter changes experts .*mlp\.experts.* stored in MXFP4") as refused:
+        judge(tmp_path / "experts", WHOLE | EXPERTS, base=MXFP4)
+    assert "in 16 bits" in refused.value.remedy
+
+
+@pytest.mark.req("Z4")
+def test_a_base_in_4_bits_is_refused_with_the_model_it_was_made_from(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "nf4.json").write_text('{"source": "/models/gpt-oss"}')
+    with pytest.raises(LorewrightError, match="the base model is stored in 4 bits") as refused:
+        judge(tmp_path, config={"quantization_config": {"quant_method": "bitsandbytes"}})
+    assert refused.value.remedy.endswith("the model it was made from, /models/gpt-oss")

@@ -249,6 +249,7 @@ def test_a_training_gets_the_plugins_that_it_needs(tmp_path: Path) -> None:
     assert with_plugins({"load_in_4bit": True, "device_map": "cpu"}, tmp_path)["plugins"] == [
         "same_start.SameStart",
         "kept_unpacked.KeptUnpacked",
+        "loaded_as_stored.LoadedAsStored",
     ]
     assert "class SameOrder" in (tmp_path / "packed_order.py").read_text() and (tmp_path / "same_start.py").exists()
     (tmp_path / "plain").mkdir()

@@ -19,6 +19,8 @@ from lorewright.models.tokenizer import highest_token
 from lorewright.models.weights import Shapes, weights_of
 from lorewright.recipe import is_folder, split_revision
 
+RECORD = "nf4.json"  # convert writes it
+IN_16_BITS = "merge with base_model set to a copy of the model in 16 bits"
 SHOWN = 3  # so many of a kind are named
 LAYER = re.compile(r"\b(?:layers|h|blocks|block)\.\d+\.")
 EMBEDDING = re.compile(r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|tok_embeddings|embed_in)$")
@@ -49,15 +51,33 @@ def check_together(parts: Together) -> Judged:
     if weights.faults:
         remedy = "fetch or copy the base model again"
         raise LorewrightError(f"the base model is not whole: {weights.faults[0]}", where=str(parts.base), remedy=remedy)
+    _stored_in_nf4(parts)
     values = judge_values(adapter)
     _refuse("the adapter cannot be merged", [*_kind(adapter), *values.faults], adapter.folder, "take another checkpoint, or train again")
     shapes = weights.shapes
     wrong = list(_named(parts))
+    _refuse("these experts cannot be merged", list(_into_mxfp4(adapter, shapes)), adapter.folder, IN_16_BITS)
     if shapes:  # a file of torch tells none
         wrong += [*_pairs(parts, shapes), *_whole(adapter, shapes), *_vocabulary(parts, shapes)]
     _refuse("base model, adapter and tokenizer do not belong together", wrong, adapter.folder, "name the base model it was trained on")
     plain = [module for module in adapter.pairs if not _expert(module)]
     return Judged(len(plain) + len(adapter.whole), (*_unlike(parts), *values.warnings))
+
+
+def _stored_in_nf4(parts: Together) -> None:
+    """Raises LorewrightError for a base model in bitsandbytes' 4 bits: nothing can be added to it."""
+    method = ((read_json(parts.base / "config.json") or {}).get("quantization_config") or {}).get("quant_method")
+    if method == "bitsandbytes":
+        made_from = (read_json(parts.base / RECORD) or {}).get("source")
+        remedy = f"merge with base_model set to the model it was made from{f', {made_from}' if made_from else ''}"
+        raise LorewrightError("the base model is stored in 4 bits, and an adapter goes into 16", where=str(parts.base), remedy=remedy)
+
+
+def _into_mxfp4(adapter: Adapter, base: Shapes) -> Iterator[str]:
+    """Axolotl's merge passes over experts that are stored as codes, without a word."""
+    trained = [module for module in adapter.pairs if _expert(module)]
+    if trained and any(name.endswith("_blocks") for name in base):
+        yield f"the adapter changes experts ({_few(trained)}), and the base model's are stored in MXFP4"
 
 
 def _refuse(what: str, why: list[str], where: Path, remedy: str) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import lorewright.workers
 
 START, ORDER, FUSED = "same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"
-UNPACKED = "kept_unpacked.KeptUnpacked"
-UNDRAWN = "merge_without_drawing.WithoutDrawing"
+UNPACKED, STORED = "kept_unpacked.KeptUnpacked", "loaded_as_stored.LoadedAsStored"
+OURS = (START, ORDER, FUSED, UNPACKED, STORED)
+UNDRAWN, AS_TRAINED = "merge_without_drawing.WithoutDrawing", "merge_as_trained.AsTrained"
 # For a merge: its plugin lies beside axolotl.yaml.
 VARIABLES = {"PYTHONPATH": "."}
 LIGER = "axolotl.integrations.liger.LigerPlugin"
@@ -22,7 +23,7 @@ LIGER = "axolotl.integrations.liger.LigerPlugin"
 
 def without_ours(config: Mapping[str, Any]) -> dict[str, Any]:
     """A training's configuration for another folder and another tool, which have them not and need them not."""
-    left = [plugin for plugin in config.get("plugins") or [] if plugin not in (START, ORDER, FUSED, UNPACKED)]
+    left = [plugin for plugin in config.get("plugins") or [] if plugin not in OURS]
     return {key: value for key, value in config.items() if key != "plugins"} | ({"plugins": left} if left else {})
 
 
@@ -33,13 +34,14 @@ def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         ORDER: config.get("sample_packing"),
         FUSED: LIGER in (config.get("plugins") or []),
         UNPACKED: config.get("load_in_4bit") and config.get("device_map") == "cpu",
+        STORED: config.get("load_in_4bit"),
     }
     return _put(config, folder, [plugin for plugin, wanted in needed.items() if wanted])
 
 
 def for_merge(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A merge's configuration with its own plugin."""
-    return _put(config, folder, [UNDRAWN])
+    """A merge's configuration with its own plugins."""
+    return _put(config, folder, [UNDRAWN, AS_TRAINED])
 
 
 def _put(config: Mapping[str, Any], folder: Path, ours: list[str]) -> dict[str, Any]:

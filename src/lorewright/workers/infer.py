@@ -15,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,7 @@ def load(settings: dict[str, Any]) -> Voice:
     shared = {"trust_remote_code": settings["trust_remote_code"]} | ({"revision": settings["revision"]} if settings["revision"] else {})
     with_adapter = bool(adapter) and (Path(adapter) / "tokenizer_config.json").exists()
     tokenizer = AutoTokenizer.from_pretrained(adapter) if with_adapter else AutoTokenizer.from_pretrained(name, **shared)
+    _as_stored(name, adapter, shared)
     model = AutoModelForCausalLM.from_pretrained(
         name, dtype=kind, device_map={"": 0 if on_gpu else "cpu"}, **_quantised(settings, name, kind, shared), **shared
     )
@@ -233,6 +235,20 @@ def load(settings: dict[str, Any]) -> Voice:
     voice = Voice(model.eval(), tokenizer, template, settings)
     model.generation_config = GenerationConfig()  # the voice has taken it over; else it would be applied twice
     return voice
+
+
+def _as_stored(name: str, adapter: str, shared: dict[str, Any]) -> None:
+    """Experts in NF4, and adapters on such: what transformers and PEFT alone do not load. Both stand beside this file or in Axolotl."""
+    from transformers import AutoConfig
+
+    stored = getattr(AutoConfig.from_pretrained(name, **shared), "quantization_config", None) or {}
+    if stored.get("quant_method") != "bitsandbytes":
+        return
+    from axolotl.monkeypatch.moe_quant import patch_peft_target_parameters_matching
+
+    import_module("loaded_as_stored").install()
+    if adapter:
+        patch_peft_target_parameters_matching()
 
 
 def _quantised(settings: dict[str, Any], name: str, kind: Any, shared: dict[str, Any]) -> dict[str, Any]:

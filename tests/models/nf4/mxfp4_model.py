@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 Tensors = dict[str, tuple[str, np.ndarray]]
 HIDDEN, INNER, EXPERTS, LAYERS = 64, 128, 3, 2
+ATTENTION = 64  # heads by their size
 
 
 def bf16(values: np.ndarray) -> tuple[str, np.ndarray]:
@@ -47,20 +49,26 @@ def experts(
     return blocks, random.integers(lowest, highest + 1, (count, rows, groups), dtype=np.uint8)
 
 
-def layer(random: np.random.Generator, number: int) -> Tensors:
+def layer(
+    random: np.random.Generator, number: int, spread: float = 1.0, hidden: int = HIDDEN, inner: int = INNER, count: int = EXPERTS
+) -> Tensors:
     at = f"model.layers.{number}"
+
+    def drawn(*size: int) -> tuple[str, np.ndarray]:
+        return bf16(random.normal(size=size) * spread)
+
     tensors: Tensors = {}
-    for name, rows, width in (("gate_up_proj", 2 * INNER, HIDDEN), ("down_proj", HIDDEN, INNER)):
-        blocks, scales = experts(random, EXPERTS, rows, width // 32)
+    for name, rows, width in (("gate_up_proj", 2 * inner, hidden), ("down_proj", hidden, inner)):
+        blocks, scales = experts(random, count, rows, width // 32)
         tensors |= {f"{at}.mlp.experts.{name}_blocks": ("U8", blocks), f"{at}.mlp.experts.{name}_scales": ("U8", scales)}
-        tensors[f"{at}.mlp.experts.{name}_bias"] = bf16(random.normal(size=(EXPERTS, rows)))
-    tensors[f"{at}.mlp.router.weight"] = bf16(random.normal(size=(EXPERTS, HIDDEN)))
-    tensors[f"{at}.mlp.router.bias"] = bf16(random.normal(size=EXPERTS))
-    for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-        tensors[f"{at}.self_attn.{name}.weight"] = bf16(random.normal(size=(HIDDEN, HIDDEN)))
-        tensors[f"{at}.self_attn.{name}.bias"] = bf16(random.normal(size=HIDDEN))
-    tensors[f"{at}.self_attn.sinks"] = bf16(random.normal(size=4))
-    return tensors | {f"{at}.{name}.weight": bf16(np.ones(HIDDEN)) for name in ("input_layernorm", "post_attention_layernorm")}
+        tensors[f"{at}.mlp.experts.{name}_bias"] = drawn(count, rows)
+    tensors[f"{at}.mlp.router.weight"] = drawn(count, hidden)
+    tensors[f"{at}.mlp.router.bias"] = drawn(count)
+    for name, out, width in (("q", ATTENTION, hidden), ("k", ATTENTION, hidden), ("v", ATTENTION, hidden), ("o", hidden, ATTENTION)):
+        tensors[f"{at}.self_attn.{name}_proj.weight"] = drawn(out, width)
+        tensors[f"{at}.self_attn.{name}_proj.bias"] = drawn(out)
+    tensors[f"{at}.self_attn.sinks"] = drawn(4)
+    return tensors | {f"{at}.{name}.weight": bf16(np.ones(hidden)) for name in ("input_layernorm", "post_attention_layernorm")}
 
 
 CONFIG = {
@@ -71,12 +79,17 @@ CONFIG = {
 }  # fmt: skip
 
 
-def write_gpt_oss(folder: Path, seed: int = 0) -> Path:
-    """Two shards with an index; the second layer's scales lie in another shard than its blocks."""
+def write_gpt_oss(folder: Path, seed: int = 0, tokenizer: Path | None = None) -> Path:
+    """Two shards with an index; the second layer's scales lie in another shard than its blocks.
+
+    tokenizer: a model's folder whose tokenizer and vocabulary it gets; then it is one that can be trained.
+    """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
-    first = {"model.embed_tokens.weight": bf16(random.normal(size=(96, HIDDEN)))} | layer(random, 0)
-    second = layer(random, 1) | {"lm_head.weight": bf16(random.normal(size=(96, HIDDEN))), "model.norm.weight": bf16(np.ones(HIDDEN))}
+    spread, words = (0.05, json.loads((tokenizer / "config.json").read_text())["vocab_size"]) if tokenizer else (1.0, 96)
+    embedding, head = (bf16(random.normal(size=(words, HIDDEN)) * spread) for _ in range(2))
+    first = {"model.embed_tokens.weight": embedding} | layer(random, 0, spread)
+    second = layer(random, 1, spread) | {"lm_head.weight": head, "model.norm.weight": bf16(np.ones(HIDDEN))}
     astray = "model.layers.1.mlp.experts.down_proj_scales"
     first[astray] = second.pop(astray)
     weights = {}
@@ -84,8 +97,10 @@ def write_gpt_oss(folder: Path, seed: int = 0) -> Path:
         name = f"model-{number:05}-of-00002.safetensors"
         write_tensors(folder / name, tensors)
         weights |= dict.fromkeys(tensors, name)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
-    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weights}))
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"vocab_size": words}))
     (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
     (folder / "chat_template.jinja").write_text("{{ messages }}")
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja") if tokenizer else ():
+        shutil.copyfile(tokenizer / name, folder / name)  # type: ignore[operator]
     return folder
