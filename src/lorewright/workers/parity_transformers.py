@@ -57,9 +57,8 @@ def load(wanted: dict[str, Any], tokens: int) -> Any:
     card = torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float16
     kind = card if on_gpu else torch.float32 if roomy(wanted["model"]) else "auto"
     shared = {"trust_remote_code": wanted["trust_remote_code"]} | ({"revision": wanted["revision"]} if wanted["revision"] else {})
-    model = AutoModelForCausalLM.from_pretrained(
-        wanted["model"], dtype=kind, device_map="auto" if on_gpu else {"": "cpu"}, **quantised(wanted, kind, shared), **shared
-    )
+    shared |= {"device_map": "auto"} if on_gpu else {}  # what a card has no room for lies beside it
+    model = AutoModelForCausalLM.from_pretrained(wanted["model"], dtype=kind, **quantised(wanted, kind), **shared)
     if wanted["adapter"]:
         from peft import PeftModel
 
@@ -76,12 +75,15 @@ def roomy(model: str) -> bool:
     return 2.2 * size < free
 
 
-def quantised(wanted: dict[str, Any], kind: Any, shared: dict[str, Any]) -> dict[str, Any]:
+def quantised(wanted: dict[str, Any], kind: Any) -> dict[str, Any]:
     """In 4 bits as Axolotl loads a base for QLoRA; a model that is quantised already is taken as it is."""
     import torch
     from transformers import AutoConfig, BitsAndBytesConfig
 
-    if not wanted["four_bit"] or getattr(AutoConfig.from_pretrained(wanted["model"], **shared), "quantization_config", None):
+    if not wanted["four_bit"]:
+        return {}
+    config = AutoConfig.from_pretrained(wanted["model"], revision=wanted["revision"] or None, trust_remote_code=wanted["trust_remote_code"])
+    if getattr(config, "quantization_config", None):
         return {}
     compute = torch.float32 if kind == "auto" else kind
     how = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": compute}

@@ -56,7 +56,7 @@ def zoo(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def side(zoo: Path, name: str, bound: Bound = Bound(0.01, 0.97)) -> Side:  # noqa: B008 (frozen)
+def side(zoo: Path, name: str, bound: Bound = Bound(0.003, 0.98)) -> Side:  # noqa: B008 (frozen)
     verdict = compare(zoo / "trained.jsonl", zoo / f"{name}.jsonl", bound, zoo / "trained.jsonl", zoo / "base.jsonl")
     return Side("merged", verdict, End(2, END, known_ends(zoo / name)))
 
