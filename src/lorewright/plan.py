@@ -144,6 +144,8 @@ def _train(recipe: Recipe) -> Step:
 def _merge(recipe: Recipe) -> Step:
     """A checkpoint is known by the settings it was trained and saved with; one that lies elsewhere by its content."""
     part: dict[str, Any] = {"model": model_part(recipe)} | _rights(recipe)
+    if (recipe.axolotl or {}).get("load_in_4bit"):
+        part |= {"rounded": "linear layers"}  # before, all matrices were
     checkpoint, files = recipe.merge.checkpoint, model_inputs(recipe)
     if isinstance(checkpoint, str) and is_folder(checkpoint):
         part, files = part | {"checkpoint": f"folder {PurePath(checkpoint).name}"}, (*files, *(f"{checkpoint}/{name}" for name in ADAPTER))

@@ -14,8 +14,8 @@ import lorewright.workers
 
 START, ORDER, FUSED = "same_start.SameStart", "packed_order.SameOrder", "fused_throughout.FusedThroughout"
 UNPACKED = "kept_unpacked.KeptUnpacked"
-UNDRAWN = "merge_without_drawing.WithoutDrawing"
-# For a merge: its plugin lies beside axolotl.yaml.
+UNDRAWN, QUANTISED = "merge_without_drawing.WithoutDrawing", "merge_as_quantised.AsQuantised"
+# For a merge: its plugins lie beside axolotl.yaml.
 VARIABLES = {"PYTHONPATH": "."}
 LIGER = "axolotl.integrations.liger.LigerPlugin"
 
@@ -38,8 +38,9 @@ def with_plugins(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def for_merge(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A merge's configuration with its own plugin."""
-    return _put(config, folder, [UNDRAWN])
+    """A merge's configuration with its own plugins."""
+    four_bit = config.get("load_in_4bit") or config.get("adapter") == "qlora"  # when Axolotl rounds
+    return _put(config, folder, [UNDRAWN, *([QUANTISED] if four_bit else [])])
 
 
 def _put(config: Mapping[str, Any], folder: Path, ours: list[str]) -> dict[str, Any]:

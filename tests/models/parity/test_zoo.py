@@ -45,14 +45,19 @@ def zoo(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chats(prose)))
     write_questions(folder, Asking(made["adapter"], {}, 512), folder / "asked.jsonl")
     plain = {"revision": "", "adapter": "", "four_bit": False, "base": "", "trust_remote_code": False}
-    models = [plain | {"name": name, "model": str(made[name]), "tokenizer": str(made[name]), "observed": f"{name}.jsonl"} for name in ZOO]
-    trained = {"name": "trained", "model": str(made["base"]), "tokenizer": str(made["adapter"]), "adapter": str(made["adapter"])}
-    models.append(plain | trained | {"observed": "trained.jsonl", "base": "base.jsonl"})
+    merged = {name: made[name] for name in ZOO} | {name: folder / name for name in ("qlora_by_axolotl", "qlora")}
+    models = [
+        plain | {"name": name, "model": str(path), "tokenizer": str(made.get(name, made["adapter"])), "observed": f"{name}.jsonl"}
+        for name, path in merged.items()
+    ]
+    for name, four_bit in (("", False), ("_4bit", True)):
+        trained = {"name": "trained", "model": str(made["base"]), "tokenizer": str(made["adapter"]), "adapter": str(made["adapter"])}
+        models.append(plain | trained | {"four_bit": four_bit, "observed": f"trained{name}.jsonl", "base": f"base{name}.jsonl"})
     (folder / "request.json").write_text(json.dumps({"asked": "asked.jsonl", "models": models}))
-    env = envs.ensure("train")
-    subprocess.run(
-        [env.python, str(WORKER), "request.json"], cwd=folder, env=process.tool_environment(env, {"HF_HUB_OFFLINE": "1"}), check=True
-    )
+    env, driver = envs.ensure("train"), Path(__file__).with_name("qlora_merge.py")
+    words = [made["base"], made["adapter"], folder / "qlora_by_axolotl", folder / "qlora", "request.json"]
+    variables = process.tool_environment(env, {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(WORKER.parent)})
+    subprocess.run([env.python, str(driver), *map(str, words)], cwd=folder, env=variables, check=True)
     return folder
 
 
@@ -89,3 +94,18 @@ def test_what_the_merge_itself_refuses_the_gate_would_not_pass_either(zoo: Path)
     for name in ("corrupted_shard", "zeroed_shard", "transposed", "untouched_base"):
         assert check_whole(zoo / name, shapes)["shards"] == 2
         assert not side(zoo, name).held
+
+
+def test_a_qlora_merge_is_rounded_where_training_was_and_nowhere_else(zoo: Path) -> None:
+    """Axolotl alone rounds embedding and head too, which training had whole; the gate sees it, and our plugin leaves them."""
+
+    def against_trained(name: str) -> Side:
+        verdict = compare(
+            zoo / "trained_4bit.jsonl", zoo / f"{name}.jsonl", Bound(0.003, 0.98), zoo / "trained_4bit.jsonl", zoo / "base_4bit.jsonl"
+        )
+        return Side("merged", verdict, End(-1, ""))
+
+    ours, axolotls, unrounded = (against_trained(name) for name in ("qlora", "qlora_by_axolotl", "good"))
+    assert ours.held and ours.verdict.kl is not None and ours.verdict.kl < 0.0005, ours.verdict
+    assert axolotls.fault and axolotls.verdict.kl and axolotls.verdict.kl > 10 * ours.verdict.kl, axolotls.verdict
+    assert unrounded.fault, "a merge into the unrounded base is not what was trained"
