@@ -162,7 +162,12 @@ def _rights(recipe: Recipe) -> dict[str, Any]:
 
 def _parity(recipe: Recipe) -> Step:
     """What it is compared with is what was trained, so it depends on all that a training leaves."""
-    part = {"bound": asdict(recipe.parity.merged), "room": room(recipe), "model": model_part(recipe)}
+    told = {
+        "preset": recipe.serve.preset,
+        "thinking": recipe.serve.thinking,
+        "own": (recipe.vllm or {}).get("default_chat_template_kwargs"),
+    }
+    part = {"bound": asdict(recipe.parity.merged), "room": room(recipe), "model": model_part(recipe), "template": told}
     outputs = ("parity.json", "asked.jsonl", "trained.jsonl", "base.jsonl", "merged.jsonl")
     return Step("parity", "artifact", "train", ("prepare", "ledger", "train", "merge"), part, (), model_inputs(recipe), outputs)
 

@@ -24,6 +24,7 @@ from lorewright.plan import Step
 from lorewright.recipe import split_revision
 from lorewright.serving import turns
 from lorewright.serving.gpu import visible
+from lorewright.serving.vllm import left_open
 from lorewright.stages.run import Facts, Run
 from lorewright.training.ladder_record import trained_model
 from lorewright.training.out_of_memory import ran_out
@@ -36,7 +37,8 @@ def parity(step: Step, run: Run) -> Facts:
     """Asks base model and adapter, and then the merged model, with transformers in the train environment."""
     config = yaml.safe_load((run.done["train"] / "axolotl.yaml").read_text(encoding="utf-8"))
     adapter, tokenizer = _trained(run)
-    asking = Asking(tokenizer, config.get("chat_template_kwargs") or {}, step.part["room"])
+    settings = (config.get("chat_template_kwargs") or {}) | left_open(run.recipe)[1]  # as a request is rendered that says nothing
+    asking = Asking(tokenizer, settings, step.part["room"])
     asked = write_questions(run.done["prepare"], asking, run.work / "asked.jsonl")
     merged = run.done["merge"] / "merged"
     _observe(run, [_with_adapter(run, config, adapter, tokenizer), _model("merged", str(merged), merged)])
@@ -90,5 +92,5 @@ def _observe(run: Run, models: list[dict[str, Any]]) -> None:
     except process.ToolError as problem:
         if at[-1:] != ["merged"] or ran_out(problem.log, problem.code, 0):
             raise
-        what = "what was merged is not what was trained, it broke in merge (weights): transformers cannot load it or ask it"
+        what = "what was merged is not what was trained, it broke in merge: transformers cannot load it or ask it"
         raise LorewrightError(what, where=str(run.paths.log("parity")), remedy="merge again with --force", tail=problem.tail) from None

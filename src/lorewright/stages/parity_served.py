@@ -29,7 +29,7 @@ def parity_served(step: Step, run: Run) -> Facts:
     reference = trained if serve.on_base else before / "merged.jsonl"
     verdict = compare(reference, observed, Bound(**step.part["bound"]), trained, before / "base.jsonl")
     known = read_json(before / NAME)
-    end = _end(server, known["merged"]["end"], observed)
+    end = _end(server, known["merged"]["end"], trained)
     return told({"served": Side("served", verdict, end)}, known["asked"], run.recipe.name, run.work, run.console)
 
 
@@ -39,9 +39,9 @@ def _top(run: Run) -> int:
     return TOP if most < 0 else max(1, most)
 
 
-def _end(server: Server, known: dict[str, Any], observed: Path) -> End:
+def _end(server: Server, known: dict[str, Any], trained: Path) -> End:
     end = End(known["token"], known["text"], tuple(known["known"]))
     if end.token < 0:
         return end
-    prompt = next(iter(read(observed).values())).prompt
+    prompt = next(iter(read(trained).values())).prompt
     return replace(end, stops=stops_after(server, prompt, end.token))

@@ -32,12 +32,24 @@ def observe(wanted: dict[str, Any], asked: list[dict[str, Any]]) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(wanted["tokenizer"], trust_remote_code=wanted["trust_remote_code"])
-    prompts = [prompt_ids(tokenizer, question) for question in asked]
+    prompts = [read_prompt(tokenizer, question, must=bool(wanted["adapter"])) for question in asked]
     model = load(wanted, len(tokenizer))
     write(Path(wanted["observed"]), model, asked, prompts)
     if wanted["base"]:
         with model.disable_adapter() if wanted["adapter"] else contextlib.nullcontext():
             write(Path(wanted["base"]), model, asked, prompts)
+
+
+def read_prompt(tokenizer: Any, question: dict[str, Any], *, must: bool) -> list[int]:
+    """Empty where a model has lost its template, or has one that refuses the chat; must: then it is an error."""
+    from jinja2 import TemplateError
+
+    try:
+        return prompt_ids(tokenizer, question)
+    except (ValueError, TemplateError):
+        if must:
+            raise
+        return []
 
 
 def prompt_ids(tokenizer: Any, question: dict[str, Any]) -> list[int]:
@@ -93,7 +105,7 @@ def quantised(wanted: dict[str, Any], kind: Any) -> dict[str, Any]:
 def write(observed: Path, model: Any, asked: list[dict[str, Any]], prompts: list[list[int]]) -> None:
     """A question at a time: padding would let one change the other's last bits."""
     lines = [
-        json.dumps({"id": question["id"], "prompt_ids": prompt, "positions": positions(model, prompt, question)})
+        json.dumps({"id": question["id"], "prompt_ids": prompt, "positions": positions(model, prompt, question) if prompt else []})
         for question, prompt in zip(asked, prompts, strict=True)
     ]
     observed.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

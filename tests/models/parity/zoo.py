@@ -78,6 +78,13 @@ def swapped_template(folder: Path, weights: dict[str, Any], base: Path) -> None:
     (folder / "chat_template.jinja").write_text(SWAPPED)
 
 
+def lost_template(folder: Path, weights: dict[str, Any], base: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
 def lost_end(folder: Path, weights: dict[str, Any], base: Path) -> None:
     """As it is where a base model's end of text is taken for the end of a turn."""
     for name in ("generation_config.json", "config.json"):
@@ -116,6 +123,7 @@ def zeroed_shard(folder: Path, weights: dict[str, Any], base: Path) -> None:
 ZOO: dict[str, tuple[Broken | None, str]] = {
     "good": (None, ""),
     "swapped_template": (swapped_template, "template"),
+    "lost_template": (lost_template, "template"),
     "lost_end": (lost_end, "end token"),
     "untouched_base": (untouched_base, "untouched base"),
     "double_scale": (None, "scale"),

@@ -69,6 +69,8 @@ def _template(side: Side) -> Fault:
     read = "the merged model's tokenizer" if side.name == "merged" else "vLLM" if side.name == "served" else "the exported model"
     said = f"{read} reads {len(verdict.differ)} of {verdict.prompts} prompts otherwise: {first.id} from token {first.at + 1} on"
     said += f", {first.lengths[1]} tokens instead of {first.lengths[0]}"
+    if not first.lengths[1]:
+        said = f"{read} has no chat template, or one that refuses {len(verdict.differ)} of {verdict.prompts} prompts"
     what = {
         "merged": "compare chat_template.jinja and tokenizer.json of adapter and merged model; merge again with --force",
         "served": "set the template as chat_template in the recipe, so that training, merge and vLLM have the same",

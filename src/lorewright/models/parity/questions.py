@@ -52,6 +52,9 @@ def write_questions(prepared: Path, asking: Asking, file: Path) -> str:
     """
     from tokenizers import Tokenizer
 
+    if not (asking.tokenizer / "tokenizer.json").is_file():
+        remedy = "put the base model's there, or set parity.check: false"
+        raise LorewrightError("no tokenizer.json to make the questions with", where=str(asking.tokenizer), remedy=remedy)
     tokenizer = Tokenizer.from_file(str(asking.tokenizer / "tokenizer.json"))
     held = prepared / "validation.jsonl"
     of = "held-out" if held.is_file() and held.stat().st_size else "trained"

@@ -25,6 +25,10 @@ SURE = 100.0  # the highest bias that the API takes: more than any logit
 TOKEN = "token_id:"  # noqa: S105 (how vLLM names a token by its id)
 
 
+class RefusedError(LorewrightError):
+    """vLLM understands the request and does not answer it."""
+
+
 @dataclass(frozen=True)
 class Server:
     """url: without /v1. model: the name that it serves. top: how many of the likeliest tokens it gives at the most."""
@@ -40,19 +44,22 @@ def observe(server: Server, asked: Path, observed: Path, bar: Bar) -> None:
     for number, question in enumerate(questions):
         bar(number, len(questions), f"asking vLLM, prompt {number + 1} of {len(questions)}")
         prompt = prompt_ids(server, question)
-        positions = _positions(server, prompt, question["answer_ids"], min(question["top"], server.top))
+        positions = _positions(server, prompt, question["answer_ids"], min(question["top"], server.top)) if prompt else []
         lines.append(json.dumps({"id": question["id"], "prompt_ids": prompt, "positions": positions}))
     write_whole(observed, "".join(f"{line}\n" for line in lines))
 
 
 def prompt_ids(server: Server, question: Mapping[str, Any]) -> list[int]:
-    """A prompt as the server itself renders and reads it; a server without a template gives none."""
+    """A prompt as the server itself renders and reads it; empty where it has no template, or one that refuses the chat."""
     if question["messages"] is None:
         body: dict[str, Any] = {"prompt": question["text"]}
     else:
         body = {"messages": question["messages"], "add_generation_prompt": True}
         body |= {"chat_template_kwargs": question["settings"]} if question.get("settings") else {}
-    return list(_post(server, "/tokenize", body)["tokens"])
+    try:
+        return list(_post(server, "/tokenize", body)["tokens"])
+    except RefusedError:
+        return []
 
 
 def stops_after(server: Server, prompt: Sequence[int], end: int) -> bool:
@@ -90,7 +97,8 @@ def _post(server: Server, path: str, body: Mapping[str, Any]) -> Any:
             return json.load(reply)
     except urllib.error.HTTPError as problem:
         said = " ".join(problem.read().decode(errors="replace").split())[:300]
-        raise LorewrightError(f"vLLM answers {problem.code}: {said}", where=request.full_url) from None
+        kind = RefusedError if problem.code in (400, 422) else LorewrightError
+        raise kind(f"vLLM answers {problem.code}: {said}", where=request.full_url) from None
     except (urllib.error.URLError, OSError, ValueError) as problem:
         remedy = "./lorewright serve RECIPE starts it"
         raise LorewrightError(f"vLLM does not answer: {problem}", where=request.full_url, remedy=remedy) from None
