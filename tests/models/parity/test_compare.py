@@ -70,6 +70,13 @@ def test_equal_sides_hold_and_others_do_not(tmp_path: Path) -> None:
     assert other.worst and other.worst > other.kl
 
 
+def test_the_divergence_alone_can_break_it_and_so_can_the_likeliest_token(tmp_path: Path) -> None:
+    sharp, flat = [[8.0, *[0.0] * 10]], [[3.0, *[0.0] * 10]]
+    found = compare(write(tmp_path / "one.jsonl", sharp), write(tmp_path / "two.jsonl", flat), BOUND)
+    assert found.top1 == 1.0 and found.kl and found.kl > 0.1 and not found.near
+    assert not compare(tmp_path / "one.jsonl", tmp_path / "one.jsonl", Bound(0.01, 1.1)).near
+
+
 def test_a_near_tie_may_fall_either_way(tmp_path: Path) -> None:
     first = [[2.0, 1.95, *[0.0] * 10]]
     one, two = write(tmp_path / "one.jsonl", first), write(tmp_path / "two.jsonl", [[1.95, 2.0, *[0.0] * 10]])

@@ -33,17 +33,17 @@ class Scripted(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if self.path == "/tokenize":
+        if self.broken:
+            self.answer(500, {"error": {"message": "EngineCore encountered an issue"}})
+        elif self.path == "/tokenize":
             refused = "messages" in asked
             self.answer(400 if refused else 200, {"error": {"message": "no chat template"}} if refused else {"tokens": [1, 2, 3]})
-        elif self.broken:
-            self.answer(500, {"error": {"message": "EngineCore encountered an issue"}})
         elif "logit_bias" in asked:
             self.answer(200, {"choices": [{"finish_reason": "stop" if "9" in asked["logit_bias"] else "length"}]})
         else:
             assert asked["prompt"] == [1, 2, 3, *ANSWER] and asked["prompt_logprobs"] == 2
             within = [None, entry(2, -1.0, 1), entry(3, -1.0, 1)]
-            first = entry(50, -9.0, 700) | entry(70, -0.1, 1) | entry(71, -3.0, 2)
+            first = entry(50, -9.0, 700) | entry(72, -3.0, 2) | entry(77, -0.1, 1)
             second = entry(60, -0.2, 1) | entry(61, -2.0, 2)
             logs = {"top_logprobs": [{"token_id:81": -2.5, "token_id:80": -0.5}]}
             self.answer(200, {"choices": [{"prompt_logprobs": [*within, first, second], "logprobs": logs}]})
@@ -79,7 +79,7 @@ def test_each_position_is_what_was_expected_there(server: Server, tmp_path: Path
     observe(server, asked(tmp_path), tmp_path / "served.jsonl", lambda *_: None)
     text, chat = (json.loads(line) for line in (tmp_path / "served.jsonl").read_text().splitlines())
     assert text["prompt_ids"] == [1, 2, 3]
-    assert [place["ids"] for place in text["positions"]] == [[70, 71], [60, 61], [80, 81]], "the likeliest first, and those alone"
+    assert [place["ids"] for place in text["positions"]] == [[77, 72], [60, 61], [80, 81]], "the likeliest first, and those alone"
     assert text["positions"][2]["logprobs"] == [-0.5, -2.5]
     assert chat == {"id": "p1", "prompt_ids": [], "positions": []}, "a chat that is refused has no prompt"
     other = text["positions"], {"id": "p1", "prompt_ids": [4], "positions": [text["positions"][0]]}

@@ -76,14 +76,13 @@ def _positions(server: Server, prompt: list[int], answer: list[int], top: int) -
     }  # fmt: skip
     choice = _post(server, "/v1/completions", body)["choices"][0]
     told = choice["prompt_logprobs"][len(prompt) :] if answer else []
-    found = [[(int(token), float(entry["logprob"]), int(entry["rank"])) for token, entry in place.items()] for place in told]
+    rows = [[(int(token), float(entry["logprob"])) for token, entry in place.items()] for place in told]
     last = choice["logprobs"]["top_logprobs"][0]
-    rows = [[(token, value) for token, value, rank in place if rank <= top] for place in found]
-    rows.append([(int(name.removeprefix(TOKEN)), float(value)) for name, value in last.items()][: top + 1])
-    return [_position(row, top) for row in rows]
+    return [_position(row, top) for row in (*rows, [(int(name.removeprefix(TOKEN)), float(value)) for name, value in last.items()])]
 
 
 def _position(row: list[tuple[int, float]], top: int) -> dict[str, Any]:
+    """The token that stands there is told too where it is none of the likeliest; then it is the last."""
     ordered = sorted(row, key=lambda pair: -pair[1])[:top]
     return {"ids": [token for token, _ in ordered], "logprobs": [value for _, value in ordered]}
 
