@@ -1,7 +1,8 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
-    extract ─ prepare ─ ledger ─ train ─ merge ─ serve ┐
-    ingest ─────────────────────────────────────────── rag ─ query
+    extract ─ prepare ─ ledger ─ train ─ merge ─┬─ parity
+                                                └─ serve ┬─ parity_served
+    ingest ──────────────────────────────────────────── rag ─ query
 
 A step's fingerprint is made by the runner of its part of the recipe, the content of its inputs, what its needs produced,
 its environment's key and its version; its folder is named by that fingerprint. All paths of a run are named here.
@@ -22,6 +23,7 @@ LORE = (
     ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2",
     ".rst", ".org", ".tex",
 )  # fmt: skip
+ROOM = 1024
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 # Light stages that are made along when the stage named here is asked for alone.
 ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
@@ -42,6 +44,7 @@ class Step:
     files: files, or folders whose every file it depends on. outputs: what it leaves, relative to its folder.
     collection: the lore collection it belongs to, when its folder is shared by recipes.
     takes_up: those of its needs of which it uses a new result while it runs, so that it need not be started again.
+    rides: made only while the services that it needs run already; none is started for it.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Step:
     outputs: tuple[str, ...] = ()
     collection: str = ""
     takes_up: tuple[str, ...] = ()
+    rides: bool = False
     version: int = 1
 
 
@@ -76,11 +80,14 @@ def make_plan(recipe: Recipe) -> Plan:
         steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
         steps += [_ledger(recipe), _train(recipe), _merge(recipe)]
-    steps.append(_serve(recipe))
+    gate = recipe.axolotl is not None and recipe.parity.check
+    steps += [*([_parity(recipe)] if gate else []), _serve(recipe)]
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
         if recipe.questions:
             steps.append(_query(recipe))
+    if gate:  # the last, so that what the questions have started is there
+        steps.append(_parity_served(recipe))
     return Plan(recipe.name, tuple(steps))
 
 
@@ -150,6 +157,29 @@ def _rights(recipe: Recipe) -> dict[str, Any]:
     """A note of a source's rights stands on the cards, which are made again; nothing is trained again for it."""
     told = recipe.data.rights_told if recipe.data else []
     return {"rights": told} if told else {}
+
+
+def _parity(recipe: Recipe) -> Step:
+    """What it is compared with is what was trained, so it depends on all that a training leaves."""
+    told = {
+        "preset": recipe.serve.preset,
+        "thinking": recipe.serve.thinking,
+        "own": (recipe.vllm or {}).get("default_chat_template_kwargs"),
+    }
+    part = {"bound": asdict(recipe.parity.merged), "room": room(recipe), "model": model_part(recipe), "template": told}
+    outputs = ("parity.json", "asked.jsonl", "trained.jsonl", "base.jsonl", "merged.jsonl")
+    return Step("parity", "artifact", "train", ("prepare", "ledger", "train", "merge"), part, (), model_inputs(recipe), outputs)
+
+
+def _parity_served(recipe: Recipe) -> Step:
+    part = {"bound": asdict(recipe.parity.served)}
+    return Step("parity_served", "artifact", "core", ("parity", "serve"), part, (), (), ("parity.json", "served.jsonl"), rides=True)
+
+
+def room(recipe: Recipe) -> int:
+    """Tokens of prompt and answer that a comparison of models may take: what vLLM has room for, and no more than is quickly read."""
+    given = (recipe.vllm or {}).get("max_model_len")
+    return min(ROOM, given - 8) if isinstance(given, int) and given > 0 else ROOM
 
 
 def _serve(recipe: Recipe) -> Step:

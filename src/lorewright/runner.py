@@ -122,10 +122,26 @@ class _Runner:
             self.manifest.step(step.name, action="skipped", fingerprint=fingerprint, **told(record))
             if make:
                 self.run.console.stage(step.name, f"unchanged, skipped: {record.get('facts', {}).get('said', '')}")
+        elif make and step.rides and not self._carried(step):
+            self._leave_out(step)
         elif make:
             self._make(step, fingerprint, folder)
         else:
             self._take_latest(step)
+
+    def _carried(self, step: Step) -> bool:
+        """Whether the services that it needs run, as the recipe has them now."""
+        wanted = [need for name in step.needs if (need := self.run.plan.step(name)).kind == "service"]
+        facts = [services.running(self.run.paths.service(need)) for need in wanted]
+        return all(fact and fact["fingerprint"] == self.prints[need.name] for fact, need in zip(facts, wanted, strict=True))
+
+    def _leave_out(self, step: Step) -> None:
+        """What a service would have to be started for that nobody else wanted."""
+        wanted = next(name for name in step.needs if self.run.plan.step(name).kind == "service")
+        recipe = shown(self.run.recipe.file)
+        how = f"./lorewright {wanted} {recipe}, then ./lorewright {step.name.partition('_')[0]} {recipe}"
+        self.run.console.stage(step.name, f"not looked at, for {wanted} does not run as the recipe has it now: {how}")
+        self.manifest.step(step.name, action="left out")
 
     def _forced(self, step: Step) -> bool:
         return self.choice.force and self._asked(step)

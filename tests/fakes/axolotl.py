@@ -103,6 +103,8 @@ def leave_adapter(folder: pathlib.Path, step: int) -> None:
             shapes = json.loads(opened.read(struct.unpack("<Q", opened.read(8))[0]))
     header, end = {"__metadata__": {"said": f"trained from step {step}"}}, 0
     for name, entry in shapes.items():
+        if len(entry.get("shape", ())) != 2 or "embed" in name:
+            continue
         for part, shape in (("A", [1, entry["shape"][1]]), ("B", [entry["shape"][0], 1])):
             begin, end = end, end + max(shape)
             place = f"base_model.model.{name.removesuffix('.weight')}.lora_{part}.weight"

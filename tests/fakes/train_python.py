@@ -1,15 +1,48 @@
-"""Stands for the train environment's python running the ledger: words for tokens, the assistant's text trained."""
+"""Stands for the train environment's python. The ledger: words for tokens, the assistant's text trained.
+
+Parity: a distribution for each position, made of its tokens; FAKE_PARITY is `off` for a merged model that has another one,
+`fail` for one that cannot be loaded.
+"""
 
 import json
+import math
 import os
+import random
 import re
 import sys
 from pathlib import Path
 
 
 def main() -> None:
-    worker, config, samples, facts = sys.argv[1:]
-    assert Path(worker).name == "ledger.py", worker
+    worker = Path(sys.argv[1]).name
+    {"ledger.py": ledger, "parity_transformers.py": parity}[worker](*sys.argv[2:])
+
+
+def parity(request: str) -> None:
+    settings = json.loads(Path(request).read_text())
+    asked = [json.loads(line) for line in Path(settings["asked"]).read_text().splitlines()]
+    for model in settings["models"]:
+        print("parity: " + json.dumps({"at": model["name"]}), flush=True)
+        broken = os.environ.get("FAKE_PARITY", "") if model["name"] == "merged" else ""
+        if broken == "fail":
+            sys.exit("safetensors_rust.SafetensorError: Error while deserializing header")
+        for file, change in ((model["observed"], "off" if broken else "as trained"), (model["base"], "base")):
+            if file:
+                Path(file).write_text("".join(json.dumps(observed(question, change)) + "\n" for question in asked))
+
+
+def observed(question: dict, change: str) -> dict:
+    positions = []
+    for at in range(len(question["answer_ids"]) + 1):
+        same, own = random.Random(f"{question['id']} {at}"), random.Random(f"{question['id']} {at} {change}")
+        logits = [same.gauss(0, 2) + own.gauss(0, 0.5) for _ in range(20)]
+        whole = math.log(sum(map(math.exp, logits)))
+        order = sorted(range(20), key=lambda token: -logits[token])
+        positions.append({"ids": order, "logprobs": [logits[token] - whole for token in order]})
+    return {"id": question["id"], "prompt_ids": [1, 2, 3], "positions": positions}
+
+
+def ledger(config: str, samples: str, facts: str) -> None:
     with open(os.environ["FAKE_CALLS"], "a") as calls:
         calls.write(json.dumps({"argv": ["ledger", config], "cwd": os.getcwd()}) + "\n")
     files = re.findall(r"path: (\S+\.jsonl)", Path(config).read_text())

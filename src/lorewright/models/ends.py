@@ -18,7 +18,7 @@ TURNS = [{"role": "user", "content": "?"}, {"role": "assistant", "content": STAN
 
 def end_tokens(folder: Path) -> list[int]:
     """Ids, by the folder's tokenizer files; what these do not tell is left out."""
-    settings, tokens = _json(folder / "tokenizer_config.json"), _ids(folder)
+    settings, tokens = _json(folder / "tokenizer_config.json"), special_tokens(folder)
     own = settings.get("eos_token")
     own = own.get("content") if isinstance(own, dict) else own
     after = _after_an_answer(_template(folder, settings), settings)
@@ -26,7 +26,7 @@ def end_tokens(folder: Path) -> list[int]:
     return [tokens[token] for token in dict.fromkeys([own, first]) if token in tokens]
 
 
-def _ids(folder: Path) -> dict[str, int]:
+def special_tokens(folder: Path) -> dict[str, int]:
     """The special tokens by their text."""
     added = _json(folder / "tokenizer.json").get("added_tokens") or []
     found = {token["content"]: token["id"] for token in added if token.get("special")}

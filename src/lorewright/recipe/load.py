@@ -10,6 +10,7 @@ from typing import Any
 
 from lorewright.envs import CHECKOUT
 from lorewright.errors import RecipeError
+from lorewright.recipe.bounds import Parity, Within
 from lorewright.recipe.check import file_order, mapping_at, problems, schema
 from lorewright.recipe.check_merge import is_path
 from lorewright.recipe.layers import read_layers
@@ -211,12 +212,17 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
         axolotl=values.get("axolotl"),
         train=Train(**values["train"] | {"on_out_of_memory": tuple(_rung(item) for item in values["train"]["on_out_of_memory"])}),
         merge=Merge(**values["merge"]),
+        parity=_parity(values["parity"]),
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
         rag=_rag(rag) if rag else None,
         questions=tuple(values["questions"]),
         resolved=values,
     )
+
+
+def _parity(values: Mapping[str, Any]) -> Parity:
+    return Parity(values["check"], Within(**values["merged"]), Within(**values["served"]))
 
 
 def _rung(item: str | Mapping[str, Any]) -> Rung:

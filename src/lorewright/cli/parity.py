@@ -1,0 +1,26 @@
+"""lorewright parity RECIPE: whether what is merged, and what vLLM serves, is what was trained."""
+
+from __future__ import annotations
+
+import argparse
+
+from lorewright.cli.arguments import add_recipe, run_of
+from lorewright.models.parity.told import REPORT
+from lorewright.progress import shown
+from lorewright.runner import Choice, execute
+
+STAGES = ("parity", "parity_served")
+
+
+def configure(verb: argparse.ArgumentParser) -> None:
+    add_recipe(verb)
+    verb.add_argument("--force", action="store_true", help="look again even when nothing changed")
+
+
+def main(given: argparse.Namespace) -> int:
+    run = run_of(given)
+    execute(run, Choice(only=STAGES, force=given.force))
+    for stage in STAGES:
+        if stage in run.done:
+            print(shown(run.paths.latest(run.plan.step(stage)) / REPORT))
+    return 0
