@@ -1,7 +1,8 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
-    extract ─ prepare ─ ledger ─ train ─ merge ─ serve ┐
-    ingest ─────────────────────────────────────────── rag ─ query
+    extract ─ prepare ─ ledger ─ train ─ merge ─ gguf ─ export
+                                           └ serve ┐
+    ingest ─────────────────────────────────────── rag ─ query
 
 A step's fingerprint is made by the runner of its part of the recipe, the content of its inputs, what its needs produced,
 its environment's key and its version; its folder is named by that fingerprint. All paths of a run are named here.
@@ -76,6 +77,8 @@ def make_plan(recipe: Recipe) -> Plan:
         steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
         steps += [_ledger(recipe), _train(recipe), _merge(recipe)]
+    if recipe.export:
+        steps += [_gguf(recipe), _export(recipe)]
     steps.append(_serve(recipe))
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
@@ -143,6 +146,37 @@ def _merge(recipe: Recipe) -> Step:
     elif checkpoint is not None:
         part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
     return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=2)
+
+
+def _gguf(recipe: Recipe) -> Step:
+    """In its own precision: files of other types are made of this one, so a further type needs no conversion."""
+    needs, files = _exported(recipe)
+    return Step("gguf", "artifact", "export", needs, {"name": recipe.name}, (), files, ("model.gguf", "about.json"))
+
+
+def _export(recipe: Recipe) -> Step:
+    """The Modelfile has the model's sampling, and what the recipe says otherwise."""
+    assert recipe.export
+    needs, _ = _exported(recipe)
+    part: dict[str, Any] = {"name": recipe.name, "gguf": list(recipe.export.gguf), "ollama": recipe.export.ollama} | _rights(recipe)
+    if recipe.export.ollama:
+        said, context = recipe.data.system_prompt if recipe.data else "", (recipe.vllm or {}).get("max_model_len")
+        sampling = (recipe.vllm or {}).get("override_generation_config")
+        part |= {"system_prompt": said, "context": context, "sampling": sampling, "preset": recipe.serve.preset}
+    settings = (f"{recipe.export.model}/*.j*",) if recipe.export.model else ()
+    return Step("export", "artifact", "export", (*needs, "gguf"), part, (), settings, (*exported_files(recipe), "README.md"))
+
+
+def exported_files(recipe: Recipe) -> tuple[str, ...]:
+    """What the export leaves, its cards apart."""
+    assert recipe.export
+    return tuple(f"{recipe.name}-{name}.gguf" for name in recipe.export.gguf) + (("Modelfile",) if recipe.export.ollama else ())
+
+
+def _exported(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(the stages, the files) that the exported model comes from."""
+    assert recipe.export
+    return ((), (recipe.export.model,)) if recipe.export.model else (("merge",), ())
 
 
 def _rights(recipe: Recipe) -> dict[str, Any]:

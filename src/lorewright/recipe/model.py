@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
+from lorewright.recipe.export import Export
 
 
 @dataclass(frozen=True)
@@ -291,6 +292,7 @@ class Recipe:
     axolotl: Mapping[str, Any] | None
     train: Train
     merge: Merge
+    export: Export | None
     vllm: Mapping[str, Any] | None
     serve: Serve
     rag: Rag | None
