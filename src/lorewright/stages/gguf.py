@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lorewright.errors import LorewrightError
 from lorewright.manifest import write_json
+from lorewright.models.export.bos import bos_wanted
 from lorewright.models.export.tools import Place, convert, describe
 from lorewright.models.rendering import template_of
 from lorewright.plan import Step
@@ -17,10 +18,11 @@ FILE, ABOUT = "model.gguf", "about.json"
 def gguf(step: Step, run: Run) -> Facts:
     """model.gguf, and about.json: what llama.cpp reads in its head. Raises LorewrightError for a tokenizer that llama.cpp does not know."""
     model, place = exported_model(run), Place(run.paths.log(step.name), run.work)
-    file = run.work / FILE
+    file, data = run.work / FILE, run.recipe.data
+    wanted = bos_wanted(model, chats=not data or data.format != "completion")
     with run.console.bar(step.name) as bar:
         bar(0, None, "llama.cpp's converter")
-        convert(model, run.recipe.name, file, place, bar)
+        convert(model, run.recipe.name, file, place, bar, add_bos=wanted)
     about = describe(file, place)
     if about["template"] != template_of(model).text:
         what = "the converter left another chat template in the file than the model has"

@@ -56,11 +56,13 @@ class _Tokens:
     """The file's vocabulary and chat template."""
 
     def __init__(self, file: str) -> None:
+        import llama_cpp
         from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
         self.model = _open(file, vocab_only=True)
         bos, eos = (self._text(token) for token in (self.model.token_bos(), self.model.token_eos()))
         template = self.model.metadata.get("tokenizer.chat_template")
+        self.add_bos = bool(llama_cpp.llama_vocab_get_add_bos(llama_cpp.llama_model_get_vocab(self.model.model)))
         self.formatter = Jinja2ChatFormatter(template, eos_token=eos, bos_token=bos) if template else None
 
     def _text(self, token: int) -> str:
@@ -69,7 +71,7 @@ class _Tokens:
     def of(self, question: Mapping[str, Any]) -> list[int]:
         """Ids of the prompt. A rendered chat has its special tokens already; plain text gets what the file says."""
         if question.get("messages") is None:
-            return list(self.model.tokenize(question["text"].encode(), add_bos=True, special=True))
+            return list(self.model.tokenize(question["text"].encode(), add_bos=self.add_bos, special=True))
         if not self.formatter:
             raise SystemExit("the GGUF file has no chat template, and a chat was asked")
         prompt = self.formatter(messages=question["messages"]).prompt

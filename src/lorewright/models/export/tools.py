@@ -13,6 +13,7 @@ import lorewright
 from lorewright import envs, process
 from lorewright.errors import LorewrightError
 from lorewright.manifest import read_json, write_json
+from lorewright.models.export.bos import told
 from lorewright.models.weights import tensors_of
 from lorewright.progress import Bar
 from lorewright.recipe.gguf_types import SAME, TYPES
@@ -33,19 +34,33 @@ class Place:
     folder: Path
 
 
-def convert(model: Path, name: str, into: Path, place: Place, bar: Bar) -> None:
-    """The model's folder as a GGUF file in its own precision. name: what the file says it is called. Raises LorewrightError."""
+def convert(model: Path, name: str, into: Path, place: Place, bar: Bar, *, add_bos: bool | None = None) -> None:
+    """The model's folder as a GGUF file in its own precision.
+
+    name: what the file says it is called. add_bos: whether engines shall begin a text with the token for it; None leaves it to the
+    converter. Raises LorewrightError.
+    """
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
     check_room(into.parent, weights, "the GGUF file")
     env = envs.ensure("export")
-    script = next(env.path.glob("lib/python3*/site-packages/llama_cpp/converter/convert_hf_to_gguf.py"))
-    words = [str(script), str(model), "--outtype", own_type(model), "--model-name", name]
+    script = str(_converter() / "convert_hf_to_gguf.py")
 
     def on_line(line: str) -> None:
         hit = WRITTEN.search(line)
         bar(int(hit[1]) if hit else 0, 100 if hit else None, "llama.cpp's converter")
 
-    _whole(into, lambda beside: _run([env.python, *words, "--outfile", str(beside)], place, on_line))
+    def make(beside: Path) -> None:
+        with told(model, place.folder, add_bos) as seen:
+            words = [str(seen), "--outtype", own_type(model), "--model-name", name, "--outfile", str(beside)]
+            _run([env.python, script, *words], place, on_line)
+        if add_bos is not None and describe(beside, place)["add_bos"] != add_bos:  # it believed tokenizer.json more
+            _worker("set_add_bos.py", [str(_converter()), str(beside), str(int(add_bos))], place, None)
+
+    _whole(into, make)
+
+
+def _converter() -> Path:
+    return next(envs.ensure("export").path.glob("lib/python3*/site-packages/llama_cpp/converter"))
 
 
 def own_type(model: Path) -> str:
