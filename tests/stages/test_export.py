@@ -21,8 +21,6 @@ from lorewright.stages import Run
 from tests.conftest import FAKES, MakeRecipe, _executable
 from tests.models.export.test_go_template import CHATML
 
-pytestmark = pytest.mark.req("S4")
-
 RunOf = Callable[..., Run]
 ALL = Choice(only=("prepare", "train", "merge", "gguf", "export"))
 CHUNK = {"unit": "words", "min": 20, "max": 80}
@@ -51,6 +49,7 @@ def calls(file: Path, script: str) -> list[list[str]]:
     return [argv[1:] for argv in found if argv[0] == script]
 
 
+@pytest.mark.req("S4")
 def test_files_cards_and_modelfile_stand_in_one_folder(exports: Callable[..., Path], run_of: RunOf, fake_tools: Path) -> None:
     run = run_of(exports({"gguf": ["q4_k_m", "BF16"], "ollama": "voice"}))
     execute(run, ALL)
@@ -123,6 +122,7 @@ def test_too_little_room_is_told_before(
     assert not calls(fake_tools, "quantise_gguf.py")
 
 
+@pytest.mark.req("S4")
 def test_the_verb_takes_what_is_there(
     exports: Callable[..., Path], run_of: RunOf, fake_tools: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,8 +10,6 @@ from lorewright.models.export.turns import NoSchemeError, say
 from lorewright.models.rendering import ChatTemplate, template_of
 from tests.conftest import REPO
 
-pytestmark = pytest.mark.req("S4")
-
 TURN = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
 CHATML = TURN + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 LLAMA_3 = (
@@ -35,6 +33,7 @@ TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 CHAT = [say("system", "Be Josip."), say("user", "Who?"), say("assistant", "He."), say("user", "Why?")]
 
 
+@pytest.mark.req("S4")
 @pytest.mark.parametrize("bos", ["", "<s>"])
 @pytest.mark.parametrize(
     "text", [CHATML, LLAMA_3, USUAL_SYSTEM, JOINED, GEMMA, BRACES], ids=["chatml", "llama", "usual", "joined", "gemma", "braces"]

@@ -15,8 +15,6 @@ from tests.conftest import REPO
 from tests.models.export.test_go_template import CHATML, LLAMA_3
 from tests.weights import write_model
 
-pytestmark = pytest.mark.req("S4")
-
 STARTER = REPO / "models" / "starter"
 ABOUT = {"bos": "<s>", "add_bos": False}
 
@@ -39,6 +37,7 @@ def parameters(text: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.req("S4")
 def test_the_starters_modelfile() -> None:
     text = modelfile(STARTER, ABOUT, Asked("me/voice", "starter-Q4_K_M.gguf", "Be\n\nJosip.", {"temperature": 0.3}, 4096))
     assert text.splitlines()[:3] == [
