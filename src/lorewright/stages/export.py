@@ -19,11 +19,12 @@ from lorewright.models.lineage import rights, sha256
 from lorewright.plan import Step
 from lorewright.recipe.export import Export
 from lorewright.serving.presets import preset_of
-from lorewright.stages.gguf import ABOUT, FILE, exported_model
+from lorewright.stages.gguf import ABOUT, FILE, exported_model, plain_text
 from lorewright.stages.run import Facts, Run
 
 LONGEST = 64  # tokens of the answer that is shown
 LOOKED = 200  # so many held-out examples are looked through for a short question
+SHORT, BEGUN = 3000, 40  # characters of a held-out question; words of a text that is gone on with
 QUESTION = "Who are you, and where are we?"
 
 
@@ -102,17 +103,23 @@ def _write_files(step: Step, run: Run, names: dict[str, str]) -> None:
 
 
 def _question(run: Run, system: str) -> dict[str, Any]:
-    """The shortest question of some held-out examples; a text to go on with, where the model has no chat template."""
-    about = read_json(run.done["gguf"] / ABOUT)
-    prepared = run.done.get("prepare")
-    held = list(islice(examples(prepared / "validation.jsonl"), LOOKED)) if prepared and (prepared / "validation.jsonl").exists() else []
-    if not about["template"]:
-        texts = [str(one.get("text") or one.get("prompt") or "") for one in held]
-        return {"text": " ".join(next(filter(None, texts), "It was late, and").split()[:40]), "max_tokens": LONGEST}
+    """The shortest question of some held-out examples; a text to go on with, where no chat was trained or there is no template."""
+    about, prepared = read_json(run.done["gguf"] / ABOUT), run.done.get("prepare", Path())
+    file = prepared / "validation.jsonl"
+    held = list(islice(examples(file), LOOKED)) if file.exists() else []
+    if plain_text(run) or not about["template"]:
+        texts = [str(one["text"]) for one in held if one.get("text")] or ["It was late, and"]
+        return _limited({"text": " ".join(texts[0].split()[:BEGUN])})
     asked = [[turn for turn in one.get("messages") or () if turn.get("role") in ("system", "user")] for one in held]
+    asked = [turns for turns in asked if turns and turns[-1]["role"] == "user" and len(str(turns)) < SHORT]
     usual = ([{"role": "system", "content": system}] if system else []) + [{"role": "user", "content": QUESTION}]
-    short = min((turns for turns in asked if turns and turns[-1]["role"] == "user"), key=lambda turns: len(str(turns)), default=usual)
-    return {"messages": [{"role": turn["role"], "content": turn["content"]} for turn in short], "max_tokens": LONGEST}
+    turns = min(asked, key=lambda turns: len(str(turns)), default=usual)
+    return _limited({"messages": [{"role": turn["role"], "content": turn["content"]} for turn in turns]})
+
+
+def _limited(question: dict[str, Any]) -> dict[str, Any]:
+    """With room for it and its answer: a text has at most as many tokens as bytes, and a template adds a few."""
+    return question | {"max_tokens": LONGEST, "context": len(str(question).encode()) + LONGEST + 256}
 
 
 def _answers(step: Step, run: Run, names: dict[str, str], question: dict[str, Any]) -> dict[str, str]:

@@ -18,8 +18,8 @@ FILE, ABOUT = "model.gguf", "about.json"
 def gguf(step: Step, run: Run) -> Facts:
     """model.gguf, and about.json: what llama.cpp reads in its head. Raises LorewrightError for a tokenizer that llama.cpp does not know."""
     model, place = exported_model(run), Place(run.paths.log(step.name), run.work)
-    file, data = run.work / FILE, run.recipe.data
-    wanted = bos_wanted(model, chats=not data or data.format != "completion")
+    file = run.work / FILE
+    wanted = bos_wanted(model, chats=not plain_text(run))
     with run.console.bar(step.name) as bar:
         bar(0, None, "llama.cpp's converter")
         convert(model, run.recipe.name, file, place, bar, add_bos=wanted)
@@ -32,6 +32,12 @@ def gguf(step: Step, run: Run) -> Facts:
     write_json(run.work / ABOUT, about)
     size = file.stat().st_size
     return {"bytes": size, "architecture": about["architecture"], "said": f"{about['architecture']}, {size / 1e6:,.1f} MB"}
+
+
+def plain_text(run: Run) -> bool:
+    """Whether the training was on text alone, without a chat template around it."""
+    data = run.recipe.data
+    return bool(data and data.format == "sections" and data.sections.examples == "text")
 
 
 def exported_model(run: Run) -> Path:

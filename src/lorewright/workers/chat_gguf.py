@@ -1,7 +1,7 @@
 """Asks a GGUF file one question, in the export environment: python chat_gguf.py FILE ASKED.json ANSWER.json
 
-ASKED: messages (asked with the file's own chat template) or text (to be gone on with), and max_tokens. The likeliest token is taken each
-time. ANSWER: answer, tokens, and finish (stop for an end token, length for max_tokens).
+ASKED: messages (asked with the file's own chat template) or text (to be gone on with), max_tokens, and context (tokens that both may take).
+The likeliest token is taken each time. ANSWER: answer, tokens, and finish (stop for an end token, length for max_tokens).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 TEMPLATE = "chat_template.default"  # the file's own, whatever llama-cpp-python takes it for
-ROOM = 2048  # tokens of a context; a file's own shorter one counts
 
 
 def main(file: str, asked: str, answer: str) -> None:
@@ -21,7 +20,7 @@ def main(file: str, asked: str, answer: str) -> None:
     wanted = json.loads(Path(asked).read_text(encoding="utf-8"))
     limit = int(wanted["max_tokens"])
     has_template = wanted.get("messages") is not None
-    model = llama_cpp.Llama(file, n_ctx=ROOM, chat_format=TEMPLATE if has_template else None, seed=1, verbose=False)
+    model = llama_cpp.Llama(file, n_ctx=int(wanted["context"]), chat_format=TEMPLATE if has_template else None, seed=1, verbose=False)
     done: dict[str, Any] = (
         model.create_chat_completion(wanted["messages"], temperature=0.0, max_tokens=limit)
         if has_template

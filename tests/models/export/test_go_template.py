@@ -23,21 +23,33 @@ JOINED = (
     "{% elif m.role == 'user' %}{{ '[INST] ' + it.said + m.content + ' [/INST]' }}{% set it.said = '' %}"
     "{% else %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}"
 )
+JOINED_LAST = (
+    "{{ bos_token }}{% set said = messages[0].content + '\n\n' if messages[0].role == 'system' else '' %}{% for m in messages %}"
+    "{% if m.role == 'user' %}{{ '[INST] ' + (said if loop.last else '') + m.content + '[/INST]' }}"
+    "{% elif m.role == 'assistant' %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}"
+)
+# the last answer is opened with an empty thought, which earlier ones have not
+THINKING = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + ('<think>\n\n</think>\n\n' if loop.last and m.role == 'assistant' else '') }}"
+    "{{ m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 GEMMA = (
     "{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}{% for m in messages %}"
     "{{ '<start_of_turn>' + ('model' if m.role == 'assistant' else m.role) + '\n' + m.content | trim + '<end_of_turn>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
 BRACES = "{% for m in messages %}{{ '{' + m.role + '{{ \"\"\"' + m.content + '}} {' }}{% endfor %}{% if add_generation_prompt %}{{ '{{' }}{% endif %}"
+SCHEMES = {
+    "chatml": CHATML, "llama": LLAMA_3, "usual": USUAL_SYSTEM, "joined": JOINED, "joined last": JOINED_LAST, "thinking": THINKING,
+    "gemma": GEMMA, "braces": BRACES,
+}  # fmt: skip
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 CHAT = [say("system", "Be Josip."), say("user", "Who?"), say("assistant", "He."), say("user", "Why?")]
 
 
 @pytest.mark.req("S4")
 @pytest.mark.parametrize("bos", ["", "<s>"])
-@pytest.mark.parametrize(
-    "text", [CHATML, LLAMA_3, USUAL_SYSTEM, JOINED, GEMMA, BRACES], ids=["chatml", "llama", "usual", "joined", "gemma", "braces"]
-)
+@pytest.mark.parametrize("text", SCHEMES.values(), ids=SCHEMES)
 def test_it_says_what_the_models_own_template_says(text: str, bos: str) -> None:
     """go_template proves that itself; here it is seen not to have been lenient."""
     template = ChatTemplate(text, TOKENS)

@@ -1,7 +1,7 @@
 """Renders the few constructs of Go's template language that go_template.py writes, to see what they say.
 
-range over .Messages, if and end, variables (`:=`, `=`), .Role and .Content, texts and numbers, and the functions eq, ne, and, not, len and
-slice, by https://pkg.go.dev/text/template. Anything else is a fault of ours and raises ValueError.
+range over .Messages; if, else and end; variables (`:=`, `=`); .Role, .Content and .System; texts and numbers; and the functions eq, ne, and,
+not, len and slice, by https://pkg.go.dev/text/template. Anything else is a fault of ours and raises ValueError.
 """
 
 from __future__ import annotations
@@ -28,26 +28,29 @@ def go_render(template: str, messages: Sequence[Message]) -> str:
     nodes, rest = _block(iter([(number % 2 == 1, piece) for number, piece in enumerate(pieces)]))
     if rest != "":
         raise ValueError(f"{rest} without its beginning")
-    return _said(nodes, {"$": {"Messages": list(messages)}, ".": {"Messages": list(messages)}})
+    system = "\n\n".join(one["content"] for one in messages if one["role"] == "system")
+    given = {"Messages": list(messages), "System": system}
+    return _said(nodes, {"$": given, ".": given})
 
 
 def _block(pieces: Iterator[tuple[bool, str]]) -> tuple[list[Any], str]:
-    """(nodes, the word that ended the block: end, or "" for the template's own end)."""
+    """(nodes, the word that ended the block: end or else, or "" for the template's own end)."""
     nodes: list[Any] = []
     for action, piece in pieces:
         if not action:
             nodes.append(piece)
             continue
         head, *words = WORD.findall(piece)
-        if head == "end":
+        if head in ("end", "else"):
             return nodes, head
         if head in ("if", "range"):
             inner, end = _block(pieces)
+            other, end = _block(pieces) if end == "else" else ([], end)
             if end != "end":
                 raise ValueError(f"{head} without end")
-            nodes.append((head, words, inner))
+            nodes.append((head, words, inner, other))
         else:
-            nodes.append(("value", [head, *words], []))
+            nodes.append(("value", [head, *words], [], []))
     return nodes, ""
 
 
@@ -57,9 +60,9 @@ def _said(nodes: list[Any], scope: dict[str, Any]) -> str:
         if isinstance(node, str):
             out.append(node)
             continue
-        kind, words, inner = node
+        kind, words, inner, other = node
         if kind == "if":
-            out.append(_said(inner, scope) if _value(words, scope) else "")
+            out.append(_said(inner if _value(words, scope) else other, scope))
         elif kind == "range":
             out.append(_ranged(words, inner, scope))
         elif len(words) > 2 and words[1] in (":=", "="):

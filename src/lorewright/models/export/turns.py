@@ -53,8 +53,9 @@ def scheme_of(template: ChatTemplate) -> Scheme:
     whole = _rendered(template, one, asked=True)
     if not whole.startswith(first + ASKED + after):
         raise NoSchemeError("a question is written otherwise when an answer is to follow")
-    _, between, closing = _parts(template, two, ASKED, ANSWERED)
-    _, _, next_turn, _ = _parts(template, [*two, say("user", AGAIN)], ASKED, ANSWERED, AGAIN)
+    closing = _parts(template, two, ASKED, ANSWERED)[2]
+    # of an earlier answer: some templates open the last one with an empty thought, which no chat that is gone on with has
+    _, between, next_turn, _ = _parts(template, [*two, say("user", AGAIN)], ASKED, ANSWERED, AGAIN)
     user = Turn(_without(next_turn, closing, "an answer is closed otherwise when it is the last"), after)
     assistant = Turn(_without(between, after, "a question is closed otherwise when an answer follows"), closing)
     if not first.endswith(user.before):
