@@ -1,7 +1,7 @@
 """Renders the few constructs of Go's template language that go_template.py writes, to see what they say.
 
-range over .Messages; if, else and end; variables (`:=`, `=`); .Role, .Content and .System; texts and numbers; and the functions eq, ne, and,
-not, len and slice, by https://pkg.go.dev/text/template. Anything else is a fault of ours and raises ValueError.
+range over .Messages; if, else and end; variables (`:=`, `=`); .Role, .Content and .System; texts and numbers; and the functions eq, ne,
+and, not, len and slice, by https://pkg.go.dev/text/template. Anything else is a fault of ours and raises ValueError.
 """
 
 from __future__ import annotations
