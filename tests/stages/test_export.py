@@ -23,6 +23,8 @@ from tests.models.export.test_go_template import CHATML
 
 RunOf = Callable[..., Run]
 ALL = Choice(only=("prepare", "train", "merge", "gguf", "export"))
+OF_A_FOLDER = Choice(only=("gguf", "export"))
+UNTRAINED: dict[str, Any] = {"axolotl": None, "data": None}
 CHUNK = {"unit": "words", "min": 20, "max": 80}
 
 
@@ -74,9 +76,9 @@ def test_files_cards_and_modelfile_stand_in_one_folder(exports: Callable[..., Pa
 
 
 def test_another_type_is_not_converted_again(exports: Callable[..., Path], run_of: RunOf, fake_tools: Path) -> None:
-    file = exports({"gguf": "Q4_K_M"})
-    execute(run_of(file), ALL)
-    execute(run_of(file, "export.gguf=[Q8_0, Q4_K_M]"), Choice(only=("merge", "gguf", "export")))
+    file = exports({"gguf": "Q4_K_M", "model": "base"}, **UNTRAINED)
+    execute(run_of(file), OF_A_FOLDER)
+    execute(run_of(file, "export.gguf=[Q8_0, Q4_K_M]"), OF_A_FOLDER)
     assert len(calls(fake_tools, "convert_hf_to_gguf.py")) == 1
     assert [words[2] for words in calls(fake_tools, "quantise_gguf.py")] == ["15", "7", "15"]
 
@@ -85,9 +87,9 @@ def test_a_type_that_fails_leaves_the_finished_ones(
     exports: Callable[..., Path], run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_QUANTISER", "12")
-    run = run_of(exports({"gguf": ["Q8_0", "Q3_K_M"]}))
+    run = run_of(exports({"gguf": ["Q8_0", "Q3_K_M"], "model": "base"}, **UNTRAINED))
     with pytest.raises(LorewrightError, match="only with an importance matrix"):
-        execute(run, ALL)
+        execute(run, OF_A_FOLDER)
     assert not run.paths.latest(run.plan.step("export")).exists()
     partial = next((run.paths.home / "export").glob("*.partial"))
     assert [file.name for file in partial.glob("*.gguf")] == ["small-Q8_0.gguf"], "nothing half is left"
@@ -103,22 +105,23 @@ def test_what_llama_cpp_cannot_take_is_said_in_one_line(
 ) -> None:
     monkeypatch.setenv("FAKE_CONVERTER", "new tokenizer")
     with pytest.raises(LorewrightError, match="llama.cpp does not know this model's tokenizer.*SentencePiece tokenizer.model"):
-        execute(run_of(exports({"gguf": "F16"})), ALL)
+        execute(run_of(exports({"gguf": "F16", "model": "base"}, **UNTRAINED)), OF_A_FOLDER)
     monkeypatch.delenv("FAKE_CONVERTER")
     monkeypatch.setenv("FAKE_SILENT", "F16")
     with pytest.raises(LorewrightError, match="the F16 file loads and says nothing"):
-        execute(run_of(exports({"gguf": "F16"})), ALL)
+        execute(run_of(exports({"gguf": "F16", "model": "base"}, **UNTRAINED)), OF_A_FOLDER)
     with pytest.raises(LorewrightError, match="no Ollama template can be written"):
-        execute(run_of(exports({"gguf": "Q4_0", "ollama": "v"}, template="{{ messages }}", recipe="other")), ALL)
+        file = exports({"gguf": "Q4_0", "ollama": "v", "model": "base"}, template="{{ messages }}", recipe="other", **UNTRAINED)
+        execute(run_of(file), OF_A_FOLDER)
 
 
 def test_too_little_room_is_told_before(
     exports: Callable[..., Path], run_of: RunOf, fake_tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(tools.SHARES, "F32", 1e18)
-    run = run_of(exports({"gguf": "F32"}))
+    run = run_of(exports({"gguf": "F32", "model": "base"}, **UNTRAINED))
     with pytest.raises(LorewrightError, match=r"the F32 file takes up to [\d.]+ GB, and [\d.]+ GB are free"):
-        execute(run, ALL)
+        execute(run, OF_A_FOLDER)
     assert not calls(fake_tools, "quantise_gguf.py")
 
 
@@ -136,11 +139,27 @@ def test_the_verb_takes_what_is_there(
     printed = capsys.readouterr()
     assert printed.out.strip().endswith("latest/export") and "Q4_K_M says: " in printed.err
     assert "not noted (data.rights): texts" in printed.err
-    assert main([*words, "--gguf", "Q5_K_M", "--ollama", "v", "--skip-convert", "--set", "axolotl.lora_r=4"]) == 0
-    assert len(calls(fake_tools, "convert_hf_to_gguf.py")) == 1, "what is there is taken, although the recipe has changed"
-    assert sorted(file.name for file in run.paths.latest(run_of(file, "export={}").plan.step("export")).glob("*.gguf")) == [
-        "small-Q5_K_M.gguf"
-    ]
+    noted = ["--set", "data.rights={texts: CC0}"]
+    assert main(["merge", *words[1:], *noted]) == 0
+    assert main([*words, "--gguf", "Q5_K_M", "--ollama", "v", "--skip-convert", *noted]) == 0
+    assert len(calls(fake_tools, "convert_hf_to_gguf.py")) == 1, "what is there is taken, although it was merged again since"
+    exported = run.paths.latest(run_of(file, "export={}").plan.step("export"))
+    assert sorted(file.name for file in exported.glob("*.gguf")) == ["small-Q5_K_M.gguf"]
+    assert "| texts | CC0 |" in (exported / "README.md").read_text()
+
+
+def test_a_model_that_was_merged_before_lineages_were_kept(exports: Callable[..., Path], run_of: RunOf, fake_tools: Path) -> None:
+    file = exports({"gguf": "F16"})
+    run = run_of(file)
+    execute(run, ALL)
+    (run.done["merge"] / "merged" / "lineage.json").unlink()
+    execute(run_of(file), Choice(only=("export",), force=True))
+    known = read_json(run.done["export"] / "lineage.json")
+    assert known["name"] == "small" and "took" not in known, "its training's lineage"
+    record = read_json(run.done["merge"] / "step.json")
+    (run.done["merge"] / "step.json").write_text(json.dumps(record | {"needs": {"train": "another"}}))
+    execute(run_of(file), Choice(only=("export",), force=True))
+    assert set(read_json(run.done["export"] / "lineage.json")) == {"export"}, "nothing is known of it"
 
 
 def test_any_folder_can_be_exported(exports: Callable[..., Path], run_of: RunOf, fake_tools: Path, tmp_path: Path) -> None:
