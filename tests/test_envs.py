@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -65,6 +66,8 @@ def test_what_is_compiled_is_told_how(tmp_path: Path, monkeypatch: pytest.Monkey
     told = (tmp_path / "calls").read_text().splitlines()[-1]
     assert f"--build-constraints {envs.REQUIREMENTS / 'export-build.txt'}" in told
     assert f"llama-cpp-python:cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE={envs.REQUIREMENTS / 'export.cmake'}" in told
+    content = hashlib.sha256((envs.REQUIREMENTS / "export.cmake").read_bytes()).hexdigest()[:12]
+    assert f"llama-cpp-python:cmake.define.LOREWRIGHT_TOLD={content}" in told, "or uv would take what it built by an older file"
     assert told.endswith(", 3"), "no more files at a time than memory allows"
     envs.ensure("charts")
     assert (tmp_path / "calls").read_text().splitlines()[-1].endswith(", "), "nothing else is compiled"

@@ -5,6 +5,7 @@ Only the export environment has one: llama-cpp-python comes as source alone. Sta
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -39,11 +40,14 @@ def compiled(name: str, requirements: Path) -> Compiled:
     package, made_with, told = COMPILED[name]
     _check_compiler(package)
     jobs = build_jobs(JOB_GIB)
-    # of the compiled package's own: other packages of the environment come as wheels
-    project = f"cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE={requirements / told}"
-    arguments = ("--build-constraints", str(requirements / made_with), "--config-settings-package", f"{package}:{project}")
+    # uv keeps what it has built by these settings: the file's content must be among them, and not its name alone
+    content = hashlib.sha256((requirements / told).read_bytes()).hexdigest()[:12]
+    settings = {"CMAKE_PROJECT_llama_cpp_INCLUDE": str(requirements / told), "LOREWRIGHT_TOLD": content}
+    arguments = ["--build-constraints", str(requirements / made_with)]
+    for name, value in settings.items():
+        arguments += ["--config-settings-package", f"{package}:cmake.define.{name}={value}"]
     said = f"{package} is compiled, {jobs} file{'s' if jobs > 1 else ''} at a time: a few minutes, once"
-    return Compiled(arguments, (("CMAKE_BUILD_PARALLEL_LEVEL", str(jobs)),), said)
+    return Compiled(tuple(arguments), (("CMAKE_BUILD_PARALLEL_LEVEL", str(jobs)),), said)
 
 
 def _check_compiler(package: str) -> None:
