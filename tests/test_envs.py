@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lorewright import envs
+from lorewright.compiling import compiled
 from lorewright.errors import LorewrightError
 
 GPU_FILES = ("train-gpu.txt", "serve-gpu.txt")
@@ -55,6 +57,46 @@ def test_build_is_renamed_into_place(tmp_path: Path) -> None:
     assert str(envs.REQUIREMENTS / "export.txt") in calls
     envs.ensure("export")
     assert (tmp_path / "calls").read_text() == calls, "a whole environment is not built again"
+
+
+def test_what_is_compiled_is_told_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_JOBS", "3")
+    fake_uv(tmp_path, VENV + 'echo "$@, $CMAKE_BUILD_PARALLEL_LEVEL" >> "$XDG_CACHE_HOME/calls"')
+    envs.ensure("export")
+    told = (tmp_path / "calls").read_text().splitlines()[-1]
+    assert f"--build-constraints {envs.REQUIREMENTS / 'export-build.txt'}" in told
+    assert f"llama-cpp-python:cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE={envs.REQUIREMENTS / 'export.cmake'}" in told
+    content = hashlib.sha256((envs.REQUIREMENTS / "export.cmake").read_bytes()).hexdigest()[:12]
+    assert f"llama-cpp-python:cmake.define.LOREWRIGHT_TOLD={content}" in told, "or uv would take what it built by an older file"
+    assert told.endswith(", 3"), "no more files at a time than memory allows"
+    envs.ensure("charts")
+    assert (tmp_path / "calls").read_text().splitlines()[-1].endswith(", "), "nothing else is compiled"
+
+
+def test_how_it_is_compiled_is_a_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(envs.REQUIREMENTS, tmp_path / "requirements")
+    before = envs.locate("export").key, envs.locate("charts").key
+    monkeypatch.setattr(envs, "REQUIREMENTS", tmp_path / "requirements")
+    assert (envs.locate("export").key, envs.locate("charts").key) == before
+    with open(tmp_path / "requirements" / "export.cmake", "a") as told:
+        told.write("set(GGML_NATIVE ON)\n")
+    assert envs.locate("export").key != before[0]
+    assert envs.locate("charts").key == before[1]
+
+
+def test_a_missing_compiler_is_told_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_uv(tmp_path, VENV + 'echo "$@" >> "$XDG_CACHE_HOME/calls"')
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gcc").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "gcc").chmod(0o755)
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(LorewrightError, match=r"llama-cpp-python is compiled here, and g\+\+ is missing; install a C and C\+\+ compiler"):
+        envs.ensure("export")
+    assert not (tmp_path / "calls").exists()
+    monkeypatch.setenv("CXX", f"{tmp_path / 'bin' / 'gcc'} -O1")
+    assert compiled("export", envs.REQUIREMENTS).said.startswith("llama-cpp-python is compiled"), "one that is named will do"
 
 
 def test_failed_build_is_not_taken_for_whole(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorewright.compiling import compiled, files
 from lorewright.errors import LorewrightError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -36,6 +37,7 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 # Free disk wanted before a build, in GiB: measured installs with the download cache counted, rounded up.
 DISK_GIB = {"cpu": {"core": 4, "train": 6, "serve": 5, "dev": 4}, "cuda": {"core": 4, "train": 22, "serve": 28, "dev": 4}}
+OTHER_GIB = 4
 PIP_TO_UV = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
 
 
@@ -84,7 +86,7 @@ def requirement_files(name: str) -> list[Path]:
 
 def locate(name: str) -> Environment:
     """The environment that `name` means on this machine, built or not."""
-    text = b"".join(file.read_bytes() for file in requirement_files(name))
+    text = b"".join(file.read_bytes() for file in [*requirement_files(name), *files(name, REQUIREMENTS)])
     minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
     facts = f"{minor} {platform.system()} {platform.machine()} {accelerator() if name in ('train', 'serve') else ''}"
     key = hashlib.sha256(text + facts.encode()).hexdigest()[:12]
@@ -123,21 +125,22 @@ def locked(env: Environment) -> Iterator[None]:
 
 def _build(env: Environment) -> None:
     _check_disk(env)
-    say(f"setting up the {env.name} environment (once; it is kept in {env.path})")
+    here = compiled(env.name, REQUIREMENTS)
+    say(f"setting up the {env.name} environment (once; it is kept in {env.path}){'; ' if here.said else ''}{here.said}")
     tool = uv()
     beside = env.path.with_name(f".{env.path.name}.building")
     shutil.rmtree(beside, ignore_errors=True)
     _run([tool, "venv", "-q", "--relocatable", "--python", sys.executable, str(beside)], env)
-    install = [tool, "pip", "install", "--no-deps", "--compile-bytecode", "--python", str(beside / "bin" / "python")]
+    install = [tool, "pip", "install", "--no-deps", "--compile-bytecode", "--python", str(beside / "bin" / "python"), *here.arguments]
     for file in requirement_files(env.name):
         install += ["-r", str(file)]
-    _run(install + _torch_backend(env.name), env)
+    _run(install + _torch_backend(env.name), env, dict(here.variables))
     shutil.rmtree(env.path, ignore_errors=True)
     beside.rename(env.path)
 
 
 def _check_disk(env: Environment) -> None:
-    wanted = DISK_GIB[accelerator()].get(env.name, 2)
+    wanted = DISK_GIB[accelerator()].get(env.name, OTHER_GIB)
     free = shutil.disk_usage(env.path.parent).free / 2**30
     if free < wanted:
         raise LorewrightError(
@@ -181,15 +184,15 @@ def uv_settings() -> dict[str, str]:
 
 def _torch_backend(name: str) -> list[str]:
     """The plain index would give a CPU machine gigabytes of CUDA: ask for CPU builds, unless the user's own source has torch."""
-    if name == "export" or name == "charts" or (name in ("train", "serve") and accelerator() == "cuda"):
+    if name == "charts" or (name in ("train", "serve") and accelerator() == "cuda"):
         return []
     own = os.environ.get("PIP_FIND_LINKS", "").split() + os.environ.get("UV_FIND_LINKS", "").split(",")
     has_torch = any(Path(place).is_dir() and any(Path(place).glob("torch-*.whl")) for place in own if place)
     return [] if has_torch or "PIP_INDEX_URL" in os.environ else ["--torch-backend", "cpu"]
 
 
-def _run(command: list[str], env: Environment) -> None:
-    run_uv(command, env.path.with_suffix(".log"), f"the {env.name} environment could not be built")
+def _run(command: list[str], env: Environment, variables: Mapping[str, str] | None = None) -> None:
+    run_uv(command, env.path.with_suffix(".log"), f"the {env.name} environment could not be built", variables)
 
 
 def run_uv(command: list[str], log: Path, failed: str, variables: Mapping[str, str] | None = None) -> None:

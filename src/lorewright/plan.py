@@ -1,6 +1,7 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
     extract ─ prepare ─ ledger ─ train ─ merge ─┬─ parity
+                                                ├─ gguf ─ export ─ parity_exported
                                                 └─ serve ┬─ parity_served
     ingest ──────────────────────────────────────────── rag ─ query
 
@@ -81,7 +82,10 @@ def make_plan(recipe: Recipe) -> Plan:
     if recipe.axolotl is not None:
         steps += [_ledger(recipe), _train(recipe), _merge(recipe)]
     gate = recipe.axolotl is not None and recipe.parity.check
-    steps += [*([_parity(recipe)] if gate else []), _serve(recipe)]
+    steps += [_parity(recipe)] if gate else []
+    if recipe.export:
+        steps += [_gguf(recipe), _export(recipe)]
+    steps.append(_serve(recipe))
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
         if recipe.questions:
@@ -151,6 +155,37 @@ def _merge(recipe: Recipe) -> Step:
         part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
     four_bit = (recipe.axolotl or {}).get("load_in_4bit")  # of version 2 embedding and head were rounded to NF4
     return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=3 if four_bit else 2)
+
+
+def _gguf(recipe: Recipe) -> Step:
+    """In its own precision: files of other types are made of this one, so a further type needs no conversion."""
+    needs, files = _exported(recipe)
+    return Step("gguf", "artifact", "export", needs, {"name": recipe.name}, (), files, ("model.gguf", "about.json"))
+
+
+def _export(recipe: Recipe) -> Step:
+    """The Modelfile has the model's sampling, and what the recipe says otherwise."""
+    assert recipe.export
+    needs, _ = _exported(recipe)
+    part: dict[str, Any] = {"name": recipe.name, "gguf": list(recipe.export.gguf), "ollama": recipe.export.ollama} | _rights(recipe)
+    if recipe.export.ollama:
+        said, context = recipe.data.system_prompt if recipe.data else "", (recipe.vllm or {}).get("max_model_len")
+        sampling = (recipe.vllm or {}).get("override_generation_config")
+        part |= {"system_prompt": said, "context": context, "sampling": sampling, "preset": recipe.serve.preset}
+    settings = (f"{recipe.export.model}/*.j*",) if recipe.export.model else ()
+    return Step("export", "artifact", "export", (*needs, "gguf"), part, (), settings, (*exported_files(recipe), "README.md"))
+
+
+def exported_files(recipe: Recipe) -> tuple[str, ...]:
+    """What the export leaves, its cards apart."""
+    assert recipe.export
+    return tuple(f"{recipe.name}-{name}.gguf" for name in recipe.export.gguf) + (("Modelfile",) if recipe.export.ollama else ())
+
+
+def _exported(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(the stages, the files) that the exported model comes from."""
+    assert recipe.export
+    return ((), (recipe.export.model,)) if recipe.export.model else (("merge",), ())
 
 
 def _rights(recipe: Recipe) -> dict[str, Any]:

@@ -44,6 +44,21 @@ REMEDIES = (
         "check nvidia-smi; for a machine without a GPU set LOREWRIGHT_ACCELERATOR=cpu",
     ),
     Remedy(
+        r"BPE pre-tokenizer was not recognized",
+        "llama.cpp does not know this model's tokenizer: it knows those of type byte-level BPE by their fingerprint, and this one's is new",
+        "train on a model whose tokenizer it knows, or that has a SentencePiece tokenizer.model; vLLM serves the merged model as it is",
+    ),
+    Remedy(
+        r"ERROR:hf-to-gguf:Model \S+ is not supported",
+        "llama.cpp's converter does not know this architecture",
+        "take export: out of the recipe; vLLM serves the merged model as it is",
+    ),
+    Remedy(
+        r"this quantization requires an importance matrix",
+        "llama.cpp writes this type only with an importance matrix, which is not made here",
+        "choose a larger type for export.gguf",
+    ),
+    Remedy(
         r"no flash-attn build is available",
         "the recipe asks for FlashAttention, which is not there",
         "./lorewright envs add flash-attn, or set axolotl.attn_implementation to sdpa or flex_attention",

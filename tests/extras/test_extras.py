@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lorewright import envs, extras
+from lorewright import build_room, envs, extras
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
-from lorewright.extras import build_room, cuda
+from lorewright.extras import cuda
 from lorewright.extras.flash_attn import Fits
 from tests.extras.packages import source, wheel
 
@@ -36,7 +36,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
     for name in ("PIP_FIND_LINKS", "MAX_JOBS", "CUDA_PATH"):
         monkeypatch.delenv(name, raising=False)
-    for file in envs.REQUIREMENTS.glob("*.txt"):
+    for file in envs.REQUIREMENTS.glob("*.[tc]*"):
         (pins / file.name).write_text(file.read_text())
     (pins / "flash-attn-build.txt").write_text("buildtool==1\n")
     (pins / "ray.txt").write_text("ray==9.1\n")

@@ -11,6 +11,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from lorewright.models.card import adapter_card, merged_card
+from lorewright.models.export.card import exported_card
 
 LINEAGE: dict[str, Any] = {
     "name": "pears", "base_model": "org/Model-8B", "on_hub": True, "commit": "0123456789abcdef", "adapter": "qlora", "rank": 48, "language": "de",
@@ -85,3 +86,28 @@ def test_a_card_without_blank_gaps(tmp_path: Path) -> None:
     for lineage in (LINEAGE, LINEAGE | {"system_prompt": "", "results": [], "template": None, "memory": ["a -> b"]}):
         for card in (adapter_card(lineage), merged_card(lineage)):
             assert "\n\n\n" not in card
+
+
+EXPORT: dict[str, Any] = {
+    "files": {"pears-Q4_K_M.gguf": {"type": "Q4_K_M", "bytes": 4_900_000_000, "sha256": "12" * 32},
+              "pears-F16.gguf": {"type": "F16", "bytes": 16_000_000, "sha256": "34" * 32}},
+    "llama-cpp-python": "0.3.36", "ollama": "pears", "answers": {"Q4_K_M": "I am | <b>late</b>."},
+}  # fmt: skip
+
+
+@pytest.mark.req("S4")
+def test_an_exports_card_names_files_origin_and_verdict() -> None:
+    card = exported_card("pears", "merged", LINEAGE | {"licence": "llama3.1 (its LICENSE)"}, EXPORT, parity="the same in 99 of 100 places")
+    assert head(card) == {
+        "base_model": "org/Model-8B", "base_model_relation": "quantized", "language": ["de"], "library_name": "gguf",
+        "pipeline_tag": "text-generation", "tags": ["lorewright", "gguf", "llama.cpp"],
+    }  # fmt: skip
+    for line in (
+        f"| pears-Q4_K_M.gguf | Q4_K_M | 4.9 GB | `{'12' * 32}` |", f"| pears-F16.gguf | F16 | 16 MB | `{'34' * 32}` |",
+        "Compared with the model that was trained: the same in 99 of 100 places", "> You are a fiction writer.", "ollama create pears -f Modelfile",
+        "| Q4_K_M | I am \\| &lt;b&gt;late&lt;/b&gt;. |", "| its licence, as its own card names it | llama3.1 (its LICENSE) |", "llama-cpp-python 0.3.36",
+    ):  # fmt: skip
+        assert line in card
+    assert "\n\n\n" not in card and "2.1 h" not in card
+    unknown = exported_card("pears", "other", {}, EXPORT | {"ollama": None, "answers": {}})
+    assert "Nothing is known here" in unknown and "Ollama, in this folder" not in unknown and "base_model" not in head(unknown)

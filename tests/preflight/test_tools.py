@@ -126,3 +126,16 @@ def test_what_would_keep_it_from_being_launched_is_known_before(
     have("deepspeed")
     assert [one.name for one in of_training(wanted) if one.name in ("cards", "launcher")] == [said[0]] * ("devices" in part)
     assert list(launcher(wanted_of("cpu", recipe={"train": part}, **axolotl))) == [], "without a card one process trains"
+
+
+def test_a_compiler_that_the_export_will_want_is_missed_before_the_training(
+    wanted_of: WantedOf, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lorewright.compiling.shutil.which", lambda name: None)
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    exporting = wanted_of(recipe={"export": {"gguf": "F16"}})
+    found = [one for one in tools(exporting) if "export" in one.text]
+    assert [one.state for one in found] == ["warn"]
+    assert found[0].text.startswith("the export will fail: llama-cpp-python is compiled here, and gcc and g++ are missing; install a C")
+    assert not [one for one in tools(wanted_of()) if "export" in one.text]

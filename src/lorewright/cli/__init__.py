@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("stage", "one stage: train the adapter with Axolotl"),
     "merge": ("stage", "one stage: merge the adapter into the base model"),
     "parity": ("parity", "whether what is merged, and served where vLLM runs, is what was trained"),
+    "export": ("export", "the merged model as GGUF for llama.cpp and Ollama, quantised, with Modelfile and model card"),
     "convert": ("convert", "a model in MXFP4, bf16 or fp16 to bitsandbytes NF4, without holding it in memory"),
     "ingest": ("ingest", "one stage: index the lore; only what has changed is embedded again"),
     "serve": ("serve", "start vLLM on the recipe's model and leave it running"),

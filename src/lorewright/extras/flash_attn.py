@@ -15,9 +15,9 @@ from math import ceil
 from pathlib import Path
 
 from lorewright import envs
+from lorewright.build_room import build_jobs
 from lorewright.envs import Environment, say
 from lorewright.errors import LorewrightError
-from lorewright.extras.build_room import build_jobs
 from lorewright.extras.cuda import Toolkit, architectures, toolkit
 from lorewright.extras.imports import trouble
 

@@ -29,14 +29,21 @@ def merged_card(lineage: Mapping[str, Any]) -> str:
 def _card(lineage: Mapping[str, Any], *, merged: bool) -> str:
     rank = int(lineage["rank"] or 8)
     text = render_text(
-        "model.md", head=_head(lineage, merged=merged), merged=merged, lineage=lineage, name=_plain(lineage["name"]),
-        base=_plain(lineage["base_model"]), documents=[_plain(name) for name in lineage["set"]["documents"]],
-        checkpoint=lineage.get("checkpoint", ""),
-        rights=[(_plain(source), _plain(note)) for source, note in lineage.get("rights") or ()],
-        max_rank=next((size for size in RANKS if size >= rank), rank), prompt=lineage["system_prompt"].strip(),
-        quoted="\n".join(f"> {_plain(line)}".rstrip() for line in lineage["system_prompt"].strip().splitlines()),
+        "model.md", head=_head(lineage, merged=merged), merged=merged, lineage=lineage, name=plain(lineage["name"]),
+        max_rank=next((size for size in RANKS if size >= rank), rank), **origin(lineage),
     )  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def origin(lineage: Mapping[str, Any]) -> dict[str, Any]:
+    """What every card tells of where a model comes from (model_origin.md), made safe for Markdown."""
+    return {
+        "base": plain(lineage["base_model"]), "checkpoint": lineage.get("checkpoint", ""),
+        "documents": [plain(name) for name in lineage["set"]["documents"]],
+        "rights": [(plain(source), plain(note)) for source, note in lineage.get("rights") or ()],
+        "licence": plain(lineage["licence"]) if lineage.get("licence") else "",
+        "quoted": "\n".join(f"> {plain(line)}".rstrip() for line in lineage["system_prompt"].strip().splitlines()),
+    }  # fmt: skip
 
 
 def _head(lineage: Mapping[str, Any], *, merged: bool) -> str:
@@ -51,7 +58,7 @@ def _head(lineage: Mapping[str, Any], *, merged: bool) -> str:
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).strip()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line in which Markdown and HTML mean nothing."""
     escaped = re.sub(r"([\\`*\[\]|#])", r"\\\1", " ".join(str(text).split()))
     return escaped.replace("<", "&lt;").replace(">", "&gt;")

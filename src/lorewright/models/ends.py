@@ -6,12 +6,11 @@ They differ in many models (a base model's end of text, and ChatML's end of turn
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lorewright.data.formats.template import STAND_IN
+from lorewright.models.rendering import NotRenderedError, template_of
 
 TURNS = [{"role": "user", "content": "?"}, {"role": "assistant", "content": STAND_IN}]
 
@@ -21,9 +20,14 @@ def end_tokens(folder: Path) -> list[int]:
     settings, tokens = _json(folder / "tokenizer_config.json"), special_tokens(folder)
     own = settings.get("eos_token")
     own = own.get("content") if isinstance(own, dict) else own
-    after = _after_an_answer(_template(folder, settings), settings)
+    after = _after_an_answer(folder)
     first = min((token for token in tokens if token in after), key=lambda token: (after.find(token), -len(token)), default=None)
     return [tokens[token] for token in dict.fromkeys([own, first]) if token in tokens]
+
+
+def token_texts(folder: Path) -> dict[int, str]:
+    """The special tokens by their ids."""
+    return {number: text for text, number in special_tokens(folder).items()}
 
 
 def special_tokens(folder: Path) -> dict[str, int]:
@@ -34,25 +38,11 @@ def special_tokens(folder: Path) -> dict[str, int]:
     return found | {token["content"]: int(number) for number, token in later.items() if token.get("special")}
 
 
-def _template(folder: Path, settings: Mapping[str, Any]) -> str:
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    found = settings.get("chat_template")
-    return found if isinstance(found, str) else ""
-
-
-def _after_an_answer(template: str, settings: Mapping[str, Any]) -> str:
+def _after_an_answer(folder: Path) -> str:
     """What the template writes after the assistant's words; "" where it does not show them as they are."""
-    from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    named = {name: value for name, value in settings.items() if name.endswith("_token") and isinstance(value, str)}
-    template = re.sub(r"{%-?\s*(?:end)?generation\s*-?%}", "", template)  # marks for training
-    engine = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     try:
-        text = engine.from_string(template).render(messages=TURNS, add_generation_prompt=False, **named)
-    except (TemplateError, TypeError, ValueError):  # one that needs more than a tokenizer gives; its own end is known anyway
+        text = template_of(folder).render(TURNS)
+    except NotRenderedError:  # one that needs more than a tokenizer gives; its own end is known anyway
         return ""
     return text.rpartition(STAND_IN)[2] if text.count(STAND_IN) == 1 else ""
 

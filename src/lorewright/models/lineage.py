@@ -16,6 +16,7 @@ from typing import Any
 from lorewright import __version__
 from lorewright.data.report.counted import examples
 from lorewright.manifest import RECORD, digest, read_json
+from lorewright.models.licence import licence_of
 from lorewright.recipe import Recipe, is_folder, split_revision
 from lorewright.training.page import Trained, method, perplexity, took
 
@@ -34,6 +35,7 @@ def lineage(trained: Trained, recipe: Recipe, model: str, commit: str | None, pr
     said = trained.verdict
     return {
         "name": trained.name, "base_model": base, "on_hub": not is_folder(model), "commit": commit,
+        "licence": licence_of(model),
         "adapter": trained.axolotl.get("adapter"), "rank": trained.axolotl.get("lora_r"),
         "language": (read_json(prepared / "style.json") or {}).get("language"), "system_prompt": system_prompt(prepared / "training.jsonl"),
         "template": "chat_template.jinja" if (adapter / "chat_template.jinja").exists() else None,

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lorewright import envs, extras
+from lorewright.compiling import compiled
+from lorewright.errors import LorewrightError
 from lorewright.preflight.found import Found, bad, good, warn
 from lorewright.preflight.wanted import Wanted
 from lorewright.training.attention import FLASH, attention, installed, instead
@@ -32,7 +34,16 @@ def tools(wanted: Wanted) -> list[Found]:
         found.append(
             bad(NAME, "axolotl.quantize_moe_experts wants a card, and this machine has none", "leave it out, or use a machine with a card")
         )
-    return found
+    return [*found, *_export(wanted)]
+
+
+def _export(wanted: Wanted) -> Iterator[Found]:
+    """What would only be seen after the training, when llama.cpp is to be compiled."""
+    if wanted.recipe.export and not envs.locate("export").ready:
+        try:
+            compiled("export", envs.REQUIREMENTS)
+        except LorewrightError as problem:
+            yield warn(NAME, f"the export will fail: {problem.what}", problem.remedy)
 
 
 def _packages(wanted: Wanted) -> Iterator[Found]:

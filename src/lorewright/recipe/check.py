@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
+from lorewright.recipe.check_export import export_problems
 from lorewright.recipe.check_formats import format_problems
 from lorewright.recipe.check_ladder import ladder_problems
 from lorewright.recipe.check_lore import lore_problems
@@ -261,6 +262,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     yield from ladder_problems(mapping_at(values, "train").get("on_out_of_memory"), OWNED["axolotl"])
     yield from several_problems(mapping_at(values, "train"), mapping_at(values, "axolotl"))
     yield from merge_problems(values)
+    yield from export_problems(values)
     yield from format_problems(mapping_at(values, "data"), values.get("axolotl"))
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"

@@ -13,6 +13,7 @@ from lorewright.errors import RecipeError
 from lorewright.recipe.bounds import Parity, Within
 from lorewright.recipe.check import file_order, mapping_at, problems, schema
 from lorewright.recipe.check_merge import is_path
+from lorewright.recipe.export import Export
 from lorewright.recipe.layers import read_layers
 from lorewright.recipe.model import (
     Augment,
@@ -95,6 +96,7 @@ def _missing_files(source: Source, path: Path) -> Iterator[str]:
     if isinstance(template, str) and not _full(source, ("chat_template",), path, template).is_file():
         yield f"{source.marks[('chat_template',)].text}: chat_template: {template}: no such file; paths are relative to the recipe"
     yield from _missing_adapters(source, path)
+    yield from _missing_model(source, path)
     yield from _missing_fallbacks(source, path)
     yield from _missing_prompt(source, path)
     if isinstance(model, str) and model:
@@ -168,9 +170,7 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
             part[at[-1]] = _tidy(_full(source, at, path, part[at[-1]]))
     for name, folder in values["serve"]["adapters"].items():
         values["serve"]["adapters"][name] = _tidy(_full(source, ("serve", "adapters", name), path, folder))
-    if is_path(values["merge"]["checkpoint"]):
-        at = ("merge", "checkpoint")
-        values["merge"] = {"checkpoint": _tidy(_full(source, at, path, values["merge"]["checkpoint"]))}
+    _make_models_absolute(values, source, path)
     for number, item in enumerate(values["train"]["on_out_of_memory"]):
         if isinstance(item, dict) and str(item.get("fallback_model", "")).startswith((".", "/", "~")):
             item["fallback_model"] = _tidy(_full(source, ("train", "on_out_of_memory", number), path, item["fallback_model"]))
@@ -179,6 +179,13 @@ def _make_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
     asked = (values.get("data") or {}).get("augment") or {}
     if asked.get("prompt"):
         asked["prompt"] = _tidy(_full(source, ("data", "augment", "prompt"), path, asked["prompt"]))
+
+
+def _make_models_absolute(values: dict[str, Any], source: Source, path: Path) -> None:
+    for name, key in (("merge", "checkpoint"), ("export", "model")):
+        folder = (values.get(name) or {}).get(key)
+        if folder and (is_path(folder) or name == "export"):
+            values[name] = values[name] | {key: _tidy(_full(source, (name, key), path, folder))}
 
 
 def _of_paths(rights: Mapping[str, str], written: list[str], full: list[str]) -> dict[str, str]:
@@ -193,6 +200,13 @@ def _missing_adapters(source: Source, path: Path) -> Iterator[str]:
         if isinstance(folder, str) and not (_full(source, at, path, folder) / "adapter_config.json").is_file():
             mark = source.marks.get(at) or source.marks[("serve", "adapters")]
             yield f"{mark.text}: {dotted(at)}: {folder}: no adapter_config.json there; paths are relative to the recipe"
+
+
+def _missing_model(source: Source, path: Path) -> Iterator[str]:
+    at = ("export", "model")
+    model = mapping_at(source.values, "export").get("model")
+    if isinstance(model, str) and not (_full(source, at, path, model) / "config.json").is_file():
+        yield f"{source.marks[at].text}: {dotted(at)}: {model}: no config.json there; paths are relative to the recipe"
 
 
 def _tidy(path: Path) -> str:
@@ -213,6 +227,7 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
         train=Train(**values["train"] | {"on_out_of_memory": tuple(_rung(item) for item in values["train"]["on_out_of_memory"])}),
         merge=Merge(**values["merge"]),
         parity=_parity(values["parity"]),
+        export=_export(values["export"]) if values.get("export") is not None else None,
         vllm=values.get("vllm"),
         serve=Serve(**values["serve"]),
         rag=_rag(rag) if rag else None,
@@ -230,6 +245,11 @@ def _rung(item: str | Mapping[str, Any]) -> Rung:
         return Rung(item)
     step = next(key for key in item if key != "axolotl")
     return Rung(step, item[step], item.get("axolotl", {}))
+
+
+def _export(values: Mapping[str, Any]) -> Export:
+    types = [values["gguf"]] if isinstance(values["gguf"], str) else values["gguf"]
+    return Export(**dict(values) | {"gguf": tuple(dict.fromkeys(name.upper() for name in types))})
 
 
 def _rag(values: Mapping[str, Any]) -> Rag:

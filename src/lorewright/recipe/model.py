@@ -10,6 +10,7 @@ from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
 from lorewright.recipe.bounds import Parity
+from lorewright.recipe.export import Export
 
 
 @dataclass(frozen=True)
@@ -293,6 +294,7 @@ class Recipe:
     train: Train
     merge: Merge
     parity: Parity
+    export: Export | None
     vllm: Mapping[str, Any] | None
     serve: Serve
     rag: Rag | None

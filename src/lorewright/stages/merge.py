@@ -13,7 +13,7 @@ import yaml
 
 from lorewright import envs, process
 from lorewright.errors import LorewrightError
-from lorewright.manifest import read_json, write_whole
+from lorewright.manifest import read_json, write_json, write_whole
 from lorewright.models.adapter import read_adapter
 from lorewright.models.belongs import Together, check_together
 from lorewright.models.card import merged_card
@@ -99,6 +99,7 @@ def _completed(run: Run, parts: Parts) -> Facts:
     if come_from:  # a training of before there were cards has left none
         come_from |= {"rights": rights(run.recipe)} | ({"checkpoint": took.folder.name} if took.said else {})  # noted since, perhaps
         write_whole(merged / "README.md", merged_card(come_from))
+        write_json(merged / LINEAGE, {key: value for key, value in come_from.items() if key != "took"})  # the same each time
     facts: Facts = dict(check_whole(merged, weights_of(parts.base).shapes if parts.base else None))
     said = f"{facts['shards']} shard{'s' if facts['shards'] > 1 else ''}, {facts['bytes'] / 1e6:,.1f} MB"
     if took.said:

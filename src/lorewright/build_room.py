@@ -12,13 +12,13 @@ JOB_GIB, RESERVE_GIB = 5.0, 2.0
 MEMINFO, LIMIT, USED = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
 
 
-def build_jobs() -> int:
-    """At least one, at most one a core, and as many as memory allows; MAX_JOBS of the environment wins."""
+def build_jobs(job_gib: float = JOB_GIB) -> int:
+    """At least one, at most one a core, and as many as memory allows at so many GiB each; MAX_JOBS of the environment wins."""
     chosen = os.environ.get("MAX_JOBS", "")
     if chosen.isdigit() and int(chosen) > 0:
         return int(chosen)
     cores = len(os.sched_getaffinity(0))
-    return max(1, min(cores, int((_free_gib() - RESERVE_GIB) / JOB_GIB)))
+    return max(1, min(cores, int((_free_gib() - RESERVE_GIB) / job_gib)))
 
 
 def _free_gib() -> float:

@@ -1,0 +1,1 @@
+"""A merged model for llama.cpp and Ollama: GGUF types, the Modelfile with its template, the card beside them."""
