@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from lorewright.errors import LorewrightError
 from lorewright.recipe import FORMAT_PARTS, Recipe, is_folder
+from lorewright.recipe.bounds import bound_of
 
 # What may hold lore: what extraction reads, without JSON, which is settings.
 LORE = (
@@ -84,7 +85,7 @@ def make_plan(recipe: Recipe) -> Plan:
     gate = recipe.axolotl is not None and recipe.parity.check
     steps += [_parity(recipe)] if gate else []
     if recipe.export:
-        steps += [_gguf(recipe), _export(recipe)]
+        steps += [_gguf(recipe), _export(recipe), *([_parity_exported(recipe)] if gate and not recipe.export.model else [])]
     steps.append(_serve(recipe))
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
@@ -204,6 +205,14 @@ def _parity(recipe: Recipe) -> Step:
     part = {"bound": asdict(recipe.parity.merged), "room": room(recipe), "model": model_part(recipe), "template": told}
     outputs = ("parity.json", "asked.jsonl", "trained.jsonl", "base.jsonl", "merged.jsonl")
     return Step("parity", "artifact", "train", ("prepare", "ledger", "train", "merge"), part, (), model_inputs(recipe), outputs)
+
+
+def _parity_exported(recipe: Recipe) -> Step:
+    assert recipe.export
+    own = recipe.parity.exported
+    bounds = {kind: asdict(own or bound_of(kind)) for kind in recipe.export.gguf}
+    outputs = ("parity.json", *(f"{kind}.jsonl" for kind in bounds))
+    return Step("parity_exported", "artifact", "export", ("parity", "export"), {"bounds": bounds, "name": recipe.name}, (), (), outputs)
 
 
 def _parity_served(recipe: Recipe) -> Step:

@@ -76,9 +76,28 @@ def test_each_file_chats_and_the_merge_is_not_made_again(exported: Exported) -> 
 
 
 @pytest.mark.req("S4")
+def test_each_file_passes_the_gate_within_its_own_bound(exported: Exported, line: Line) -> None:
+    seen = json.loads((line.latest("parity_exported") / "parity.json").read_text(encoding="utf-8"))
+    kinds = {kind: seen[kind] for kind in EXPORTED}
+    print({kind: (round(one["kl"], 5), round(one["top1"], 3)) for kind, one in kinds.items()})
+    assert all(one["held"] and one["end"]["text"] == "<|im_end|>" and not one["differ"] for one in kinds.values())
+    assert 0 <= kinds["F16"]["kl"] < 1e-3 < kinds["Q4_K_M"]["kl"] < kinds["Q4_K_M"]["bound"]["kl"]
+    assert "Q4_K_M  6 of 6" in exported.said and exported.said.count("holds") >= 3
+
+
+@pytest.mark.req("S4")
+def test_a_file_beyond_its_bound_stops_and_names_the_export(exported: Exported, line: Line) -> None:
+    words = ["--set", f"export.gguf=[{', '.join(EXPORTED)}]", "--set", "export.ollama=marrable", *overrides(line.ports)]
+    narrow = ["--set", "parity.exported={kl: 0.001, top1: 0.9}"]
+    done = call("./lorewright", "parity", "configs/starter.yaml", *words, *narrow, runs=line.runs)
+    assert done.returncode == 1
+    assert "what was exported as Q4_K_M is not what was trained, it broke in export (rounding)" in done.stderr, done.stderr
+
+
+@pytest.mark.req("S4")
 @pytest.mark.parametrize(("kind", "same", "divergence"), [("F16", 0.995, 1e-4), ("Q8_0", 0.93, 5e-3), ("Q4_K_M", 0.7, 0.1)])
 def test_it_finds_likely_what_was_trained(exported: Exported, kind: str, same: float, divergence: float, tmp_path: Path) -> None:
-    observe_gguf(exported.folder / f"starter-{kind}.gguf", exported.asked, tmp_path / "observed.jsonl")
+    observe_gguf(exported.folder / f"starter-{kind}.gguf", exported.asked, tmp_path / "observed.jsonl", tmp_path / "log")
     found = _read(tmp_path / "observed.jsonl")
     assert [one["prompt_ids"] for one in found] == [one["prompt_ids"] for one in exported.seen]
     pairs = [
@@ -105,7 +124,7 @@ def test_a_file_that_begins_texts_otherwise_is_seen(exported: Exported, tmp_path
     place = Place(tmp_path / "log", tmp_path)
     convert(exported.model, "starter", tmp_path / "guessed.gguf", place, lambda done, total, note="": None)
     assert describe(tmp_path / "guessed.gguf", place)["add_bos"] is True
-    observe_gguf(tmp_path / "guessed.gguf", exported.asked, tmp_path / "observed.jsonl")
+    observe_gguf(tmp_path / "guessed.gguf", exported.asked, tmp_path / "observed.jsonl", tmp_path / "log")
     assert [one["prompt_ids"] for one in _read(tmp_path / "observed.jsonl")] != [one["prompt_ids"] for one in exported.seen]
 
 

@@ -10,6 +10,7 @@ from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 
 USUAL = "Q4_K_M"
+WHOLE = ("merge", "parity", "gguf", "export", "parity_exported")
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def main(given: argparse.Namespace) -> int:
     if recipe_of(given).export is None:
         given.set.append(f"export.gguf={USUAL}")
     run = run_of(given)
-    stages = ("export",) if given.skip_convert else ("gguf", "export") if given.skip_merge or given.model else ("merge", "gguf", "export")
+    stages = ("export",) if given.skip_convert else ("gguf", "export") if given.skip_merge or given.model else WHOLE
     there = {step.name for step in run.plan.steps}
     execute(run, Choice(only=tuple(name for name in stages if name in there), force=given.force))
     print(shown(run.paths.latest(run.plan.step("export"))))

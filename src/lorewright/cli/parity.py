@@ -1,4 +1,4 @@
-"""lorewright parity RECIPE: whether what is merged, and what vLLM serves, is what was trained."""
+"""lorewright parity RECIPE: whether what is merged, what was exported, and what vLLM serves, is what was trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lorewright.models.parity.told import REPORT
 from lorewright.progress import shown
 from lorewright.runner import Choice, execute
 
-STAGES = ("parity", "parity_served")
+STAGES = ("parity", "parity_exported", "parity_served")
 
 
 def configure(verb: argparse.ArgumentParser) -> None:
@@ -19,8 +19,9 @@ def configure(verb: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     run = run_of(given)
-    execute(run, Choice(only=STAGES, force=given.force))
-    for stage in STAGES:
+    stages = tuple(step.name for step in run.plan.steps if step.name in STAGES)
+    execute(run, Choice(only=stages, force=given.force))
+    for stage in stages:
         if stage in run.done:
             print(shown(run.paths.latest(run.plan.step(stage)) / REPORT))
     return 0

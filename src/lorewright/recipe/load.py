@@ -237,7 +237,8 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
 
 
 def _parity(values: Mapping[str, Any]) -> Parity:
-    return Parity(values["check"], Within(**values["merged"]), Within(**values["served"]))
+    exported = Within(**values["exported"]) if values.get("exported") else None
+    return Parity(values["check"], Within(**values["merged"]), Within(**values["served"]), exported)
 
 
 def _rung(item: str | Mapping[str, Any]) -> Rung:

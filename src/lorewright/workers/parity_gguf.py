@@ -2,7 +2,8 @@
 
     python parity_gguf.py --model FILE.gguf --asked asked.jsonl --observed observed.jsonl
 
-A line of asked: id, messages (rendered with the file's own chat template, ready for an answer) or text, answer_ids, top.
+A line of asked: id, messages (rendered with the file's own chat template, ready for an answer) or text, answer_ids, top, and where
+there are some, settings of the template.
 A line of observed: id, prompt_ids, and positions, one more than answer_ids: ids and logprobs (natural logarithm) of the `top` likeliest
 next tokens after prompt_ids and so many of answer_ids.
 """
@@ -74,7 +75,7 @@ class _Tokens:
             return list(self.model.tokenize(question["text"].encode(), add_bos=self.add_bos, special=True))
         if not self.formatter:
             raise SystemExit("the GGUF file has no chat template, and a chat was asked")
-        prompt = self.formatter(messages=question["messages"]).prompt
+        prompt = self.formatter(messages=question["messages"], **question.get("settings", {})).prompt
         return list(self.model.tokenize(prompt.encode(), add_bos=False, special=True))
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from lorewright.models.parity.compare import MOST, Bound, Next, compare, divergence
+from lorewright.recipe.bounds import COARSEST, bound_of
+from lorewright.recipe.gguf_types import TYPES
 
 pytestmark = pytest.mark.req("F5")
 WORDS = 60
@@ -105,3 +107,10 @@ def test_the_adapters_share_is_found_through_noise(there: float, tmp_path: Path)
     assert share
     assert share.there == pytest.approx(there, abs=0.12)
     assert abs(share.there - there) < 0.05 + 8 * share.error
+
+
+def test_every_type_of_llama_cpp_has_a_bound_and_coarser_ones_a_wider() -> None:
+    bounds = [bound_of(kind) for kind in ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ3_M", "Q2_K", "TQ1_0")]
+    assert [bound.kl for bound in bounds] == sorted(bound.kl for bound in bounds)
+    assert [bound.top1 for bound in bounds] == sorted((bound.top1 for bound in bounds), reverse=True)
+    assert {kind for kind in TYPES if bound_of(kind) == COARSEST} == {"Q2_0", "Q1_0", "TQ2_0", "TQ1_0"}

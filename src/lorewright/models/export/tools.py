@@ -97,8 +97,8 @@ def chat(file: Path, asked: dict[str, Any], place: Place) -> dict[str, Any]:
     return found
 
 
-def observe_gguf(file: Path, asked: Path, into: Path, bar: Bar = lambda done, total, note="": None) -> None:
-    """What the file finds likely after each of the questions of `asked`; written to `into`, its log beside it.
+def observe_gguf(file: Path, asked: Path, into: Path, log: Path, bar: Bar = lambda done, total, note="": None) -> None:
+    """What the file finds likely after each of the questions of `asked`; written to `into`.
 
     Both files are of lines of JSON: workers/parity_gguf.py has their keys. Raises LorewrightError.
     """
@@ -109,7 +109,7 @@ def observe_gguf(file: Path, asked: Path, into: Path, bar: Bar = lambda done, to
             bar(int(hit[1]), int(hit[2]), file.name)
 
     words = ["--model", str(file), "--asked", str(asked), "--observed"]
-    place = Place(into.with_suffix(".log"), into.parent)
+    place = Place(log, into.parent)
     _whole(into, lambda beside: _worker("parity_gguf.py", [*words, str(beside)], place, on_line))
 
 

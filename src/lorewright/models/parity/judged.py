@@ -23,11 +23,12 @@ AGAIN = {
 
 @dataclass(frozen=True)
 class Side:
-    """name: merged, served or exported. verdict: against the side before it. note: where it was compared with another side."""
+    """name: merged, served or exported. verdict: against the side before it. label: which of several it is."""
 
     name: str
     verdict: Verdict
     end: End
+    label: str = ""
 
     @property
     def held(self) -> bool:
@@ -137,7 +138,7 @@ def rows(sides: Mapping[str, Side]) -> list[tuple[str, ...]]:
 def _row(side: Side) -> tuple[str, ...]:
     verdict, end, fault = side.verdict, side.end, side.fault
     return (
-        side.name, f"{verdict.prompts - len(verdict.differ)} of {verdict.prompts}",
+        side.label or side.name, f"{verdict.prompts - len(verdict.differ)} of {verdict.prompts}",
         "none trained" if end.token < 0 else end.text if end.held else f"not {end.text}",
         f"{figure(verdict.kl)} (to {verdict.bound.kl:g})", f"{percent(verdict.top1)} (from {verdict.bound.top1:.0%})",
         percent(verdict.share.there) if verdict.share else "?", f"broken: {fault.cause}" if fault else "holds",

@@ -27,14 +27,15 @@ def told(sides: Mapping[str, Side], asked: str, name: str, folder: Path, console
         console.line(f"parity    {line}")
     for side in sides.values():
         if fault := side.fault:
-            what = f"what was {side.name} is not what was trained, it broke in {fault.step} ({fault.cause}): {fault.said}"
+            which = f"{side.name} as {side.label}" if side.label else side.name
+            what = f"what was {which} is not what was trained, it broke in {fault.step} ({fault.cause}): {fault.said}"
             raise LorewrightError(what, where=str(folder / REPORT), remedy=fault.remedy)
     return facts | {"said": "; ".join(_said(side) for side in sides.values())}
 
 
 def _said(side: Side) -> str:
     verdict = side.verdict
-    return f"{side.name} as trained: divergence {figure(verdict.kl)} nats, {percent(verdict.top1)} likeliest words equal"
+    return f"{side.label or side.name} as trained: divergence {figure(verdict.kl)} nats, {percent(verdict.top1)} likeliest words equal"
 
 
 def _moved(sides: Mapping[str, Side], asked: str) -> str:
