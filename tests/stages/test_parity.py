@@ -11,7 +11,12 @@ import pytest
 from lorewright.cli import main
 from lorewright.errors import LorewrightError
 from lorewright.manifest import latest_manifest, read_json
+from lorewright.models.parity.compare import Verdict
+from lorewright.models.parity.ends import End
+from lorewright.models.parity.judged import Side
+from lorewright.models.parity.told import told
 from lorewright.plan import make_plan
+from lorewright.progress import Console
 from lorewright.recipe import load
 from lorewright.runner import execute
 from lorewright.stages import Run
@@ -99,3 +104,11 @@ def test_without_it_and_without_a_training_there_is_no_such_stage(make_recipe: C
         assert not any(step.name.startswith("parity") for step in make_plan(load(file)).steps)
     names = [step.name for step in make_plan(load(make_recipe(parity=None, rag={"sources": ["lore"]}, questions=["Why?"]))).steps]
     assert names[-6:] == ["parity", "serve", "ingest", "rag", "query", "parity_served"]
+
+
+def test_the_page_names_every_type_that_was_looked_at(tmp_path: Path) -> None:
+    verdict = Verdict(6, 200, 0.0, 0.0, 1.0)
+    sides = {kind: Side("exported", verdict, End(-1, ""), kind) for kind in ("F16", "Q8_0", "Q4_K_M")}
+    facts = told(sides, "6 held-out prompts, 200 positions", "mine", tmp_path, Console())
+    assert "what was exported as F16, Q8_0 and Q4_K_M reads prompts" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert str(facts["said"]).startswith("F16 as trained: divergence 0.00000 nats")

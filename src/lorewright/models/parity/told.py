@@ -43,9 +43,17 @@ def _moved(sides: Mapping[str, Side], asked: str) -> str:
     return asked + (f"; the adapter moves the base model by {figure(share.moved)} nats" if share else "")
 
 
+def _named(sides: Mapping[str, Side]) -> str:
+    """What was looked at: merged; served; exported as F16, Q8_0 and Q4_K_M."""
+    labels = [side.label for side in sides.values() if side.label]
+    if not labels:
+        return " and ".join(sides)
+    return "exported as " + " and ".join([*([", ".join(labels[:-1])] if labels[:-1] else []), labels[-1]])
+
+
 def _page(sides: Mapping[str, Side], asked: str, name: str) -> str:
     faults = [fault for side in sides.values() if (fault := side.fault)]
     return render(
         "parity.html", title=f"{name}: parity", name=name, lead=_moved(sides, asked) + ".", table=rows(sides), faults=faults,
-        sides=list(sides),
+        sides=_named(sides),
     )  # fmt: skip
