@@ -1,7 +1,8 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
-    extract ─ prepare ─ ledger ─ train ─ merge ─ serve ┐
-    ingest ─────────────────────────────────────────── rag ─ query
+    extract ─ prepare ─ ledger ─┬ train ─ merge ─ serve ┐
+    convert ────────────────────┘                       │
+    ingest ──────────────────────────────────────────── rag ─ query
 
 A step's fingerprint is made by the runner of its part of the recipe, the content of its inputs, what its needs produced,
 its environment's key and its version; its folder is named by that fingerprint. All paths of a run are named here.
@@ -22,9 +23,10 @@ LORE = (
     ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".epub", ".pdf", ".docx", ".doc", ".odt", ".rtf", ".fb2",
     ".rst", ".org", ".tex",
 )  # fmt: skip
+IN_NF4 = "nf4"  # the folder of a model that has been converted
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 # Light stages that are made along when the stage named here is asked for alone.
-ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
+ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger", "convert")}
 
 # Keys of `rag` that the proxy is told as they are.
 PROXY_KEYS = (
@@ -41,6 +43,7 @@ class Step:
     part: the values of the recipe it depends on. texts: sources whose readable files (LORE) it depends on.
     files: files, or folders whose every file it depends on. outputs: what it leaves, relative to its folder.
     collection: the lore collection it belongs to, when its folder is shared by recipes.
+    shared: its folder is shared by all recipes whose step has the same fingerprint.
     takes_up: those of its needs of which it uses a new result while it runs, so that it need not be started again.
     """
 
@@ -53,6 +56,7 @@ class Step:
     files: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     collection: str = ""
+    shared: bool = False
     takes_up: tuple[str, ...] = ()
     version: int = 1
 
@@ -75,7 +79,7 @@ def make_plan(recipe: Recipe) -> Plan:
     if recipe.data:
         steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
-        steps += [_ledger(recipe), _train(recipe), _merge(recipe)]
+        steps += [_ledger(recipe), *([_convert(recipe)] if recipe.convert else []), _train(recipe), _merge(recipe)]
     steps.append(_serve(recipe))
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
@@ -126,12 +130,19 @@ def _trainer_part(recipe: Recipe) -> dict[str, Any]:
     return {"axolotl": recipe.axolotl, "model": model_part(recipe), "read": read}
 
 
+def _convert(recipe: Recipe) -> Step:
+    """Known by the base model alone: what one recipe makes all others of that model use."""
+    folder = (recipe.base_model,) if is_folder(recipe.base_model) else ()
+    return Step("convert", "artifact", "core", (), {"to": recipe.convert} | model_part(recipe), (), folder, (IN_NF4,), shared=True)
+
+
 def _train(recipe: Recipe) -> Step:
     """Launcher and cards change nothing of the result, unless each card takes the whole batch."""
     multiplied = {} if recipe.train.keep_batch else {"devices": recipe.train.devices}
     part = _trainer_part(recipe) | multiplied
     outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
-    return Step("train", "artifact", "train", ("prepare", "ledger"), part, (), model_inputs(recipe), outputs)
+    needs = ("prepare", "ledger", *(("convert",) if recipe.convert else ()))
+    return Step("train", "artifact", "train", needs, part, (), model_inputs(recipe), outputs)
 
 
 def _merge(recipe: Recipe) -> Step:
@@ -236,8 +247,13 @@ class Paths:
 
     def folder(self, step: Step, fingerprint: str) -> Path:
         """A step's own folder; that it exists means that the step is done."""
-        home = self.root / "collections" / step.collection if step.collection else self.home / step.name
-        return home / fingerprint
+        return self.place(step) / fingerprint
+
+    def place(self, step: Step) -> Path:
+        """Where all folders of a step lie."""
+        if step.shared:
+            return self.root / "models"
+        return self.root / "collections" / step.collection if step.collection else self.home / step.name
 
     def partial(self, step: Step, fingerprint: str) -> Path:
         """Where a step works until it is done; what lies there is where it goes on."""

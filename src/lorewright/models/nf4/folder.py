@@ -28,7 +28,7 @@ from lorewright.models.nf4.quantise import processes, quantise_item, shapes_of, 
 from lorewright.models.nf4.shard import Shard
 from lorewright.models.nf4.source import INDEX, WIDTHS, tensors_of
 from lorewright.models.nf4.statistics import Statistics, dynamic_map
-from lorewright.progress import Bar, shown
+from lorewright.progress import Bar
 
 SHARD = 5_000_000_000  # bytes
 RECORD = "nf4.json"
@@ -207,8 +207,14 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-def said(done: Converted, output: Path, seconds: float) -> str:
+def size_of(source: Path) -> int:
+    """Bytes that the weights of a model's folder will take. Raises LorewrightError as `convert` does."""
+    return sum(_bytes(item) for item in items_of(tensors_of(source), experts_only=False))
+
+
+def said(done: Converted, seconds: float) -> str:
     """In words, for a person."""
     before = f", {done.continued} of them by an earlier run" if done.continued else ""
-    speed = "" if done.continued else f", {2 * done.values / seconds / 1e9:.2f} GB/s of 16-bit weights"
-    return f"{done.tensors} tensors{before}; {done.values:,} weights in NF4, {done.size / 1e9:.2f} GB in {shown(output)}{speed}"
+    speed = "" if done.continued or done.size < 1e9 else f", {2 * done.values / seconds / 1e9:.2f} GB/s of 16-bit weights"
+    size = f"{done.size / 1e9:.2f} GB" if done.size >= 1e9 else f"{done.size / 1e6:.2f} MB"
+    return f"{done.tensors} tensors{before}; {done.values:,} weights in NF4, {size}{speed}"
