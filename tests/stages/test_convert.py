@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from lorewright.errors import LorewrightError
-from lorewright.manifest import read_json
+from lorewright.manifest import read_json, write_json, write_whole
 from lorewright.plan import IN_NF4
 from lorewright.runner import Choice, execute
+from lorewright.serving.as_trained import Wishes, as_trained
 from lorewright.stages import Run
+from lorewright.stages.train import _tell_moved
 from tests.models.nf4.mxfp4_model import write_gpt_oss
 
 pytestmark = pytest.mark.req("Z4")
@@ -93,3 +95,30 @@ def test_what_cannot_be_converted_is_refused(recipe: Callable[..., Path], run_of
     with pytest.raises(LorewrightError, match=said):
         execute(run, Choice(only=("convert",)))
     assert not (run.paths.root / "models").exists() or not list((run.paths.root / "models").glob("*/nf4*"))
+
+
+def test_a_base_model_that_has_moved_on_the_hub_is_told(
+    make_recipe: Callable[..., Path], run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(make_recipe(base_model="org/base", convert="nf4", axolotl=AXOLOTL))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    run.done["convert"] = tmp_path / "converted"
+    write_json(tmp_path / "converted" / "step.json", {"facts": {"base_model_commit": "aaaa"}})
+    for now in ("aaaa", "bbbb"):
+        write_whole(tmp_path / "models--org--base" / "refs" / "main", now)
+        _tell_moved(run)
+    assert [line for line in capfd.readouterr().err.splitlines() if "commit" in line] == [
+        f"train     the base model in NF4 is of commit aaaa, the one in the hub's cache of bbbb; "
+        f"./lorewright run {run.recipe.file} --only convert --force makes it anew"
+    ]
+
+
+def test_answers_in_4_bit_come_from_it(recipe: Callable[..., Path], run_of: RunOf) -> None:
+    run = run_of(recipe())
+    wish = Wishes(base_only=True, four_bit=True)
+    assert as_trained(run, wish).stored == "", "nothing is converted yet"
+    execute(run, Choice(only=("convert",)))
+    asked = as_trained(run, wish)
+    assert Path(asked.stored) == run.done["convert"] / IN_NF4
+    assert asked.settings["base_model"] == run.recipe.base_model, "what was answered earlier is not asked again"
+    assert as_trained(run, Wishes(base_only=True, four_bit=False)).stored == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from lorewright.errors import LorewrightError
 from lorewright.recipe import split_revision
@@ -43,8 +44,9 @@ def fetch(base_model: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     name, revision = split_revision(base_model)
+    wanted: dict[str, Any] = {"revision": revision or None, "endpoint": os.environ.get("HF_ENDPOINT") or None}
     try:
-        return Path(snapshot_download(name, revision=revision or None, cache_dir=cache(), ignore_patterns=["*/*"]))
+        return Path(snapshot_download(name, **wanted, cache_dir=cache(), ignore_patterns=["*/*"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError) as problem:
         why = (str(problem).splitlines() or [type(problem).__name__])[0][:160]
         remedy = "run again: it goes on with what is still to come"

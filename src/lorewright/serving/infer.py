@@ -147,8 +147,8 @@ def _answer(run: RunLike, asked: Asked, todo: list[dict[str, Any]], output: Path
 
 
 def _stored(folder: str) -> dict[str, Any]:
-    """The same model, quantised beforehand."""
-    return {"base_model": folder, "revision": None} if folder else {}
+    """The same model, quantised beforehand: nothing is left to do while it is loaded."""
+    return {"base_model": folder, "revision": None, "four_bit": False} if folder else {}
 
 
 def _explained(log: str, batch: int, *, four_bit: bool, gpu: bool) -> Remedy | None:

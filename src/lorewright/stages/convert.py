@@ -43,7 +43,7 @@ def _source(run: Run) -> Path:
     if is_folder(name):
         return Path(name)
     there = snapshot(name)
-    if there and not model.to_fetch:
+    if there and model.shapes:  # of a model that is not whole here the hub's list is told, which has none
         return there
     run.console.line(f"convert   {found.said}")
     return fetch(name)
