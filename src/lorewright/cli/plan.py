@@ -14,6 +14,7 @@ from lorewright.envs import accelerator
 from lorewright.errors import LorewrightError
 from lorewright.plan import Paths, Plan, make_plan
 from lorewright.preflight.convert import wanted_bytes
+from lorewright.preflight.said import gib
 from lorewright.recipe import Recipe
 from lorewright.serving.gpu import cards
 from lorewright.stages.foretold import taken
@@ -63,7 +64,7 @@ def _conversion(recipe: Recipe) -> str:
     """What it takes. To the byte where the base model is on this machine."""
     where = "runs/models, once for all recipes of this base model, with under 1 GB of memory"
     size = wanted_bytes(recipe)
-    return f"{size / 1e9:.1f} GB into {where}" if size else f"into {where}"
+    return f"{gib(size)} into {where}" if size else f"into {where}"
 
 
 def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:
