@@ -51,8 +51,8 @@ def is_locked(paths: Paths) -> bool:
 
 
 @contextlib.contextmanager
-def collection_alone(folder: Path) -> Iterator[None]:
-    """Recipes share a collection: one after the other makes its index. folder: of the index that is to be made."""
+def alone(folder: Path) -> Iterator[None]:
+    """Recipes share a collection, and a converted model: one after the other makes it. folder: that is to be made."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.parent / "lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

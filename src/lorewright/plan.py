@@ -1,7 +1,7 @@
 """The whole dataflow, from a recipe to the steps that carry it out. Pure: nothing is read, written or started here.
 
-    extract ─ prepare ─ ledger ─ train ─ merge ─┬─ parity
-                                                ├─ gguf ─ export ─ parity_exported
+    extract ─ prepare ─ ledger ─┬ train ─ merge ┬─ parity
+    convert ────────────────────┘               ├─ gguf ─ export ─ parity_exported
                                                 └─ serve ┬─ parity_served
     ingest ──────────────────────────────────────────── rag ─ query
 
@@ -26,9 +26,10 @@ LORE = (
     ".rst", ".org", ".tex",
 )  # fmt: skip
 ROOM = 1024
+IN_NF4 = "nf4"  # the folder of a model that has been converted
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 # Light stages that are made along when the stage named here is asked for alone.
-ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger",)}
+ALONG = {"prepare": ("extract", "ledger"), "train": ("ledger", "convert")}
 
 # Keys of `rag` that the proxy is told as they are.
 PROXY_KEYS = (
@@ -45,6 +46,7 @@ class Step:
     part: the values of the recipe it depends on. texts: sources whose readable files (LORE) it depends on.
     files: files, or folders whose every file it depends on. outputs: what it leaves, relative to its folder.
     collection: the lore collection it belongs to, when its folder is shared by recipes.
+    shared: its folder is shared by all recipes whose step has the same fingerprint.
     takes_up: those of its needs of which it uses a new result while it runs, so that it need not be started again.
     rides: made only while the services that it needs run already; none is started for it.
     """
@@ -58,6 +60,7 @@ class Step:
     files: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     collection: str = ""
+    shared: bool = False
     takes_up: tuple[str, ...] = ()
     rides: bool = False
     version: int = 1
@@ -81,7 +84,7 @@ def make_plan(recipe: Recipe) -> Plan:
     if recipe.data:
         steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
-        steps += [_ledger(recipe), _train(recipe), _merge(recipe)]
+        steps += [_ledger(recipe), *([_convert(recipe)] if recipe.convert else []), _train(recipe), _merge(recipe)]
     gate = recipe.axolotl is not None and recipe.parity.check
     steps += [_parity(recipe)] if gate else []
     if recipe.export:
@@ -138,12 +141,19 @@ def _trainer_part(recipe: Recipe) -> dict[str, Any]:
     return {"axolotl": recipe.axolotl, "model": model_part(recipe), "read": read}
 
 
+def _convert(recipe: Recipe) -> Step:
+    """Known by the base model alone: what one recipe makes all others of that model use."""
+    folder = (recipe.base_model,) if is_folder(recipe.base_model) else ()
+    return Step("convert", "artifact", "core", (), {"to": recipe.convert} | model_part(recipe), (), folder, (IN_NF4,), shared=True)
+
+
 def _train(recipe: Recipe) -> Step:
     """Launcher and cards change nothing of the result, unless each card takes the whole batch."""
     multiplied = {} if recipe.train.keep_batch else {"devices": recipe.train.devices}
     part = _trainer_part(recipe) | multiplied
     outputs = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "axolotl.yaml")
-    return Step("train", "artifact", "train", ("prepare", "ledger"), part, (), model_inputs(recipe), outputs)
+    needs = ("prepare", "ledger", *(("convert",) if recipe.convert else ()))
+    return Step("train", "artifact", "train", needs, part, (), model_inputs(recipe), outputs)
 
 
 def _merge(recipe: Recipe) -> Step:
@@ -310,8 +320,13 @@ class Paths:
 
     def folder(self, step: Step, fingerprint: str) -> Path:
         """A step's own folder; that it exists means that the step is done."""
-        home = self.root / "collections" / step.collection if step.collection else self.home / step.name
-        return home / fingerprint
+        return self.place(step) / fingerprint
+
+    def place(self, step: Step) -> Path:
+        """Where all folders of a step lie."""
+        if step.shared:
+            return self.root / "models"
+        return self.root / "collections" / step.collection if step.collection else self.home / step.name
 
     def partial(self, step: Step, fingerprint: str) -> Path:
         """Where a step works until it is done; what lies there is where it goes on."""

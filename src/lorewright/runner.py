@@ -11,7 +11,7 @@ from typing import Any
 
 from lorewright import __version__, envs, process, services
 from lorewright.errors import LorewrightError
-from lorewright.locks import collection_alone, locked
+from lorewright.locks import alone, locked
 from lorewright.manifest import RECORD, Hashes, Manifest, digest, fingerprint, finish, link_to, other_choice, read_json, told
 from lorewright.plan import ALONG, Step
 from lorewright.progress import shown
@@ -192,7 +192,7 @@ class _Runner:
                 self._service(self.run.plan.step(need), keep=False)
         if step.environment != "core":  # the one we run in
             envs.ensure(step.environment)
-        with collection_alone(folder) if step.collection else contextlib.nullcontext():
+        with alone(folder) if step.collection or step.shared else contextlib.nullcontext():
             if folder.exists() and not self._forced(step):  # another recipe has made it while we waited
                 self._take(step, folder, read_json(folder / RECORD))
             else:

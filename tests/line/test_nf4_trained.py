@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from safetensors.torch import load_file, save_file
 
 from lorewright import envs, process
-from lorewright.models.adapter import SETTINGS, WEIGHTS
+from lorewright.models.adapter import SETTINGS
 from lorewright.models.nf4.folder import convert
-from lorewright.training.plugins import VARIABLES, for_merge, with_plugins, without_ours
+from lorewright.recipe.check import OWNED
+from lorewright.training.plugins import with_plugins
 from lorewright.training.render import ON_CPU
 from tests.conftest import REPO
+from tests.line.conftest import call
 from tests.models.nf4.mxfp4_model import CONFIG, bf16, layer, read_tensors, write_gpt_oss, write_tensors
 
 pytestmark = pytest.mark.real
@@ -165,30 +165,53 @@ def test_infer_hears_the_adapter_on_experts_in_nf4(trained: Trained) -> None:
     assert heard["adapter"] < heard["base"] - 0.01
 
 
+@dataclass(frozen=True)
+class Line:
+    """A recipe with `convert: nf4`, run twice. base: its model in MXFP4. first, second: what the runs said."""
+
+    base: Path
+    latest: Path
+    first: str
+    second: str
+
+
 @pytest.fixture(scope="module")
-def merged(trained: Trained) -> Path:
-    """The attention's part of the adapter in the original, by Axolotl with the product's plugins."""
-    folder, adapter = trained.folder / "merge", trained.folder / "attention"
-    folder.mkdir()
-    shutil.copytree(trained.folder / "stored" / "adapter", adapter, ignore=shutil.ignore_patterns("checkpoint-*"))
-    tensors = {name: tensor for name, tensor in load_file(adapter / WEIGHTS).items() if "experts" not in name}
-    save_file(tensors, adapter / WEIGHTS, metadata={"format": "pt"})
-    settings = json.loads((adapter / SETTINGS).read_text())
-    (adapter / SETTINGS).write_text(json.dumps(settings | {"target_parameters": None}))
-    config = without_ours(yaml.safe_load((trained.folder / "stored" / "axolotl.yaml").read_text()))
-    (folder / "axolotl.yaml").write_text(yaml.safe_dump(for_merge(config | {"base_model": str(trained.folder / "mxfp4")}, folder)))
-    env = envs.ensure("train")
-    done = subprocess.run(
-        [str(env.path / "bin" / "axolotl"), "merge-lora", "axolotl.yaml", "--lora-model-dir", str(adapter), "--output-dir", str(folder)],
-        cwd=folder, env=process.tool_environment(env, VARIABLES | {"HF_HUB_OFFLINE": "1"}), capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder / "merged"
+def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    folder = tmp_path_factory.mktemp("line")
+    base = write_gpt_oss(folder / "mxfp4", tokenizer=STARTER)
+    for number in range(3):
+        sentences = [f"The bell number {i} rang in the harbour of town {number}, and nobody answered it." for i in range(60)]
+        (folder / f"{number}.md").write_text(f"# Chapter {number}\n\n{' '.join(sentences)}\n")
+    keys = {key: value for key, value in AXOLOTL.items() if key not in OWNED["axolotl"] and key != "lora_target_parameters"}
+    recipe = {
+        "recipe": "nf4", "base_model": str(base), "convert": "nf4", "parity": {"check": False},
+        "data": {"sources": ["*.md"], "chunk": {"unit": "words", "min": 20, "max": 40}, "validation": 0},
+        "axolotl": keys | {"quantize_moe_experts": True, "sequence_len": 256, "max_steps": 4, "save_steps": 2},
+    }  # fmt: skip
+    (folder / "nf4.yaml").write_text(json.dumps(recipe))
+    said = []
+    for _ in range(2):
+        done = call("./lorewright", "run", str(folder / "nf4.yaml"), runs=folder / "runs")
+        assert done.returncode == 0, done.stdout + done.stderr
+        said.append(done.stderr)
+    return Line(base, folder / "runs" / "nf4" / "latest", *said)
+
+
+@pytest.mark.req("Z4")
+def test_a_recipe_converts_once_and_trains_from_that(line: Line) -> None:
+    assert "convert   37 tensors; 180,224 weights in NF4" in line.first
+    assert "convert   unchanged, skipped" in line.second
+    assert "train     unchanged, skipped" in line.second
+    trained_from = yaml.safe_load((line.latest / "train" / "axolotl.yaml").read_text())["base_model"]
+    assert Path(trained_from) == (line.latest / "convert").resolve() / "nf4"
+    for file in (line.latest / "train" / "adapter").rglob(SETTINGS):
+        assert json.loads(file.read_text())["base_model_name_or_path"] == str(line.base), file
 
 
 @pytest.mark.req("Z4", "F5")
-def test_merged_into_the_original_only_what_was_trained_has_changed(trained: Trained, merged: Path) -> None:
-    before, after = read_tensors(trained.folder / "mxfp4"), read_tensors(merged)
+def test_merged_into_the_original_only_what_was_trained_has_changed(line: Line) -> None:
+    merged = line.latest / "merge" / "merged"
+    before, after = read_tensors(line.base), read_tensors(merged)
     changed = {name for name, tensor in before.items() if not np.array_equal(tensor, after[name])}
     assert changed == {f"model.layers.{layer}.self_attn.{name}_proj.weight" for layer in (0, 1) for name in "qkvo"}
     assert json.loads((merged / "config.json").read_text())["quantization_config"]["quant_method"] == "mxfp4", "as vLLM serves it"

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
@@ -20,7 +22,7 @@ FILES = {
 
 @dataclass
 class Card:
-    """A model on the hub. gated: its authors decide who may have it. allowed: the tokens whose accounts may."""
+    """A model on the hub. contents: of those files that can be fetched. gated: its authors decide who may have it. allowed: the tokens whose accounts may."""
 
     files: dict[str, int] = field(default_factory=lambda: dict(FILES))
     gated: bool = False
@@ -28,6 +30,7 @@ class Card:
     refusal: str = "Access to model is restricted and you are not in the authorized list."
     template: str | None = "{{ messages }}"
     revisions: tuple[str, ...] = ("main",)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Hub:
@@ -72,7 +75,9 @@ class Hub:
         if token and token not in self.tokens:
             return _send(request, 401, message="Invalid credentials in Authorization header")
         file = "/resolve/" in path
-        name, _, rest = path.removeprefix("/api/models").strip("/").partition("/resolve/" if file else "/revision/")
+        tree = "/tree/" in path
+        place = "/resolve/" if file else "/tree/" if tree else "/revision/"
+        name, _, rest = path.removeprefix("/api/models").strip("/").partition(place)
         model = self.models.get(name)
         if model is None:
             return _send(request, 404 if token else 401, "RepoNotFound", "Repository not found")
@@ -81,6 +86,12 @@ class Hub:
             return _send(request, 404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if file and model.gated and token not in model.allowed:
             return _send(request, 403 if token else 401, "GatedRepo", model.refusal)
+        if file and (content := model.contents.get(rest.partition("/")[2])) is not None:
+            return _send_file(request, content)
+        if tree:
+            return _send(
+                request, 200, body=[{"type": "file", "path": path, "size": size, "oid": path} for path, size in model.files.items()]
+            )
         return _send(request, 200, body=None if file else _info(name, model))
 
 
@@ -91,6 +102,15 @@ def _info(name: str, model: Card) -> dict[str, Any]:
         "siblings": [{"rfilename": file, "size": size} for file, size in model.files.items()],
         "config": {"model_type": "llama", "tokenizer_config": told}, "safetensors": {"parameters": {"BF16": 8_030_261_248}, "total": 8_030_261_248},
     }  # fmt: skip
+
+
+def _send_file(request: BaseHTTPRequestHandler, content: bytes) -> None:
+    request.send_response(200)
+    for name, value in (("ETag", f'"{sha256(content).hexdigest()}"'), ("X-Repo-Commit", "c0ffee"), ("Content-Length", str(len(content)))):
+        request.send_header(name, value)
+    request.end_headers()
+    if request.command == "GET":
+        request.wfile.write(content)
 
 
 def _send(request: BaseHTTPRequestHandler, status: int, code: str = "", message: str = "", body: Any = None) -> None:

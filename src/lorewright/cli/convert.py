@@ -23,7 +23,7 @@ def main(given: argparse.Namespace) -> int:
     with console.bar("convert") as bar:
         done = convert(_folder(given.input), output, bar, experts_only=given.experts_only, overwrite=given.overwrite)
     seconds = time.monotonic() - begun
-    console.stage("convert", said(done, output, seconds), seconds)
+    console.stage("convert", said(done, seconds), seconds)
     print(shown(output))
     return 0
 

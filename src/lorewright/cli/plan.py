@@ -13,6 +13,8 @@ from lorewright.cli.arguments import add_recipe, recipe_of
 from lorewright.envs import accelerator
 from lorewright.errors import LorewrightError
 from lorewright.plan import Paths, Plan, make_plan
+from lorewright.preflight.convert import wanted_bytes
+from lorewright.preflight.said import gib
 from lorewright.recipe import Recipe
 from lorewright.serving.gpu import cards
 from lorewright.stages.foretold import taken
@@ -46,13 +48,23 @@ def main(given: argparse.Namespace) -> int:
 
 def _steps(plan: Plan, recipe: Recipe) -> list[str]:
     rows = [f"recipe {plan.recipe}"]
+    said = {step.name: f"needs {', '.join(step.needs) or 'nothing'}" for step in plan.steps}
+    wide = max(map(len, said.values()))
     for step in plan.steps:
-        needs = f"needs {', '.join(step.needs)}" if step.needs else "needs nothing"
         leaves = ", ".join(step.outputs) if step.outputs else f"port {step.part['port']}"
-        rows.append(f"  {step.name:<8} {step.kind:<8} {step.environment:<6} {needs:<22} -> {leaves}")
+        rows.append(f"  {step.name:<8} {step.kind:<8} {step.environment:<6} {said[step.name]:<{wide}} -> {leaves}")
+    if recipe.convert:
+        rows.append(f"convert: {_conversion(recipe)}")
     if recipe.axolotl is not None:
         rows.append(f"training: {step_said(recipe.axolotl, recipe.train.devices, keep=recipe.train.keep_batch)}")
     return rows
+
+
+def _conversion(recipe: Recipe) -> str:
+    """What it takes. To the byte where the base model is on this machine."""
+    where = "runs/models, once for all recipes of this base model, with under 1 GB of memory"
+    size = wanted_bytes(recipe)
+    return f"{gib(size)} into {where}" if size else f"into {where}"
 
 
 def _computed(recipe: Recipe, paths: Paths, gpu: str) -> Answer:

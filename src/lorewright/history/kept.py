@@ -47,7 +47,7 @@ class Kept:
         told = self.record["steps"].get(stage, {})
         if not told.get("fingerprint"):
             return None
-        places = [self.home / stage, *(self.home.parent / "collections").glob("*")]
+        places = [self.home / stage, self.home.parent / "models", *(self.home.parent / "collections").glob("*")]
         found = [folder for place in places for folder in place.glob(f"{told['fingerprint']}*") if (folder / RECORD).is_file()]
         same = [folder for folder in found if told.get("digest") in (None, _digest(folder))]
         return min(same, key=lambda folder: len(folder.name), default=None)

@@ -13,10 +13,17 @@ from lorewright.manifest import digest, read_json
 from lorewright.models.lineage import NAME as LINEAGE
 
 # What the files are that a stage reads.
-READS = {"extract": "manuscript", "prepare": "manuscript", "ingest": "lore", "ledger": "base model", "train": "base model"}
+READS = {
+    "extract": "manuscript",
+    "prepare": "manuscript",
+    "ingest": "lore",
+    "ledger": "base model",
+    "convert": "base model",
+    "train": "base model",
+}
 # Stages whose result is the same bytes when it is made again; an index and answers are not. Of models the weights count:
 # beside them stand settings that name folders of the machine.
-EXACT = ("extract", "prepare", "ledger", "train", "merge")
+EXACT = ("extract", "prepare", "ledger", "convert", "train", "merge")
 COUNTS = {
     "extract": {"documents": "documents", "characters": "characters"},
     "prepare": {"training": "examples trained", "validation": "examples held out", "removed": "taken out"},

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.errors import LorewrightError
+from lorewright.manifest import write_json
 from lorewright.models.weights import Tensor, tensors_of
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -56,6 +57,14 @@ class Adapter:
             name for name in names
             if not any(form.fullmatch(name) for form in known) and (".lora_" in name or not WHOLE.fullmatch(name))
         ]  # fmt: skip
+
+
+def name_base(folder: Path, name: str) -> None:
+    """An adapter and its checkpoints say whose they are: the base model, not the folder in NF4 that it was trained from."""
+    for file in (folder / SETTINGS, *folder.glob(f"checkpoint-*/{SETTINGS}")):
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        if settings.get("base_model_name_or_path") != name:
+            write_json(file, settings | {"base_model_name_or_path": name})
 
 
 def read_adapter(folder: Path) -> Adapter:

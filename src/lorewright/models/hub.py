@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+from lorewright.errors import LorewrightError
 from lorewright.recipe import split_revision
 
 
@@ -29,6 +31,26 @@ def commit(base_model: str) -> str | None:
     if ref.is_file():
         return ref.read_text(encoding="utf-8").strip()
     return revision if revision and (_cached(name) / "snapshots" / revision).is_dir() else None
+
+
+def fetch(base_model: str) -> Path:
+    """The folder of the whole model, fetched into the cache as far as it is not there: what lies at the top, other forms do not.
+
+    Raises LorewrightError when the hub does not give it.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    name, revision = split_revision(base_model)
+    wanted: dict[str, Any] = {"revision": revision or None, "endpoint": os.environ.get("HF_ENDPOINT") or None}
+    try:
+        return Path(snapshot_download(name, **wanted, cache_dir=cache(), ignore_patterns=["*/*"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError) as problem:
+        why = (str(problem).splitlines() or [type(problem).__name__])[0][:160]
+        remedy = "run again: it goes on with what is still to come"
+        raise LorewrightError(f"{name} could not be fetched from the hub: {why}", remedy=remedy) from None
 
 
 def snapshot(base_model: str) -> Path | None:

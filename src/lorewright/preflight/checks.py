@@ -8,6 +8,7 @@ from lorewright.errors import RecipeError
 from lorewright.plan import Paths, Plan
 from lorewright.preflight.base_model import base_model
 from lorewright.preflight.card import room
+from lorewright.preflight.convert import conversion
 from lorewright.preflight.disk import disk
 from lorewright.preflight.driver import driver
 from lorewright.preflight.found import BAD, WARN, Found, warn
@@ -50,7 +51,15 @@ def of_recipe(recipe: Recipe, plan: Plan, paths: Paths, accelerator: str) -> lis
 
 def of_training(wanted: Wanted) -> list[Found]:
     model, found = base_model(wanted.model)
-    return [found, *_fallbacks(wanted), *template(wanted.recipe, model), ledger(wanted), *_machine_for(wanted, model)]
+    before = [found, *_conversion(wanted, model), *_fallbacks(wanted), *template(wanted.recipe, model), ledger(wanted)]
+    return [*before, *_machine_for(wanted, model)]
+
+
+def _conversion(wanted: Wanted, model: Model) -> Iterator[Found]:
+    """Before it is done: a training starts from what was converted."""
+    if not wanted.work:
+        found = conversion(wanted.recipe, wanted.plan, wanted.paths, model)
+        yield from [found] if found else []
 
 
 def _fallbacks(wanted: Wanted) -> Iterator[Found]:

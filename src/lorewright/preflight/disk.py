@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.models import hub
+from lorewright.preflight.convert import made, wanted_bytes
 from lorewright.preflight.found import Found, bad, good, warn
 from lorewright.preflight.model import Model
 from lorewright.preflight.said import gib
@@ -48,6 +49,8 @@ def disk(wanted: Wanted, model: Model) -> list[Found]:
 def needs(wanted: Wanted, model: Model) -> Iterator[Need]:
     """All that is still to be written. What an interrupted training has kept already is taken off."""
     yield Need(hub.cache(), model.to_fetch, "the model")
+    if wanted.recipe.convert and not wanted.work and not made(wanted.plan, wanted.paths):
+        yield Need(wanted.paths.root, wanted_bytes(wanted.recipe, model.parameters), "the model in NF4")
     there = _size(wanted.work / "adapter") if wanted.work else 0
     yield Need(wanted.paths.root, max(0.0, checkpoints(wanted.config, model) - there), "checkpoints and adapter")
     if any(step.name == "merge" for step in wanted.plan.steps) and not wanted.recipe.serve.on_base:
@@ -108,6 +111,7 @@ def _judged(found: list[Need]) -> Found:
 def _elsewhere(found: list[Need]) -> str:
     ways = {
         "the model": "point HF_HOME at a larger disk",
+        "the model in NF4": "choose another place with --runs",
         "checkpoints and adapter": "keep fewer checkpoints (axolotl.save_total_limit) or choose another place with --runs",
         "temporary files": "point TMPDIR at a larger disk",
     }

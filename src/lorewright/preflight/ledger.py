@@ -81,8 +81,8 @@ def standing(plan: Plan, paths: Paths, name: str) -> tuple[Path, str]:
     """
     hashes, digests = Hashes.open(paths.hashes), dict[str, str]()
     for step in _up_to(plan, name):
-        if not (paths.home / step.name).is_dir():
-            return paths.home / step.name, step.name
+        if not paths.place(step).is_dir():
+            return paths.place(step), step.name
         key, inputs = envs.locate(step.environment).key, hashes.inputs(step.texts, step.files)
         folder = paths.folder(step, fingerprint(step, key, inputs, {need: digests[need] for need in step.needs}))
         record = read_json(folder / RECORD)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.envs import CHECKOUT, PACKAGE
+from lorewright.recipe.check_convert import convert_problems
 from lorewright.recipe.check_export import export_problems
 from lorewright.recipe.check_formats import format_problems
 from lorewright.recipe.check_ladder import ladder_problems
@@ -85,7 +86,7 @@ UNSHOWN = {
     "key_variable": "expected the name of a variable, such as XAI_API_KEY; the key itself stands in the environment or .env",
     "base_url": "expected http(s)://host[:port]/path, without user, password or query; keys stand in the environment or .env",
 }
-RESERVED = ("services", "collections")  # folders beside the recipes' own under runs/
+RESERVED = ("services", "collections", "models")  # folders beside the recipes' own under runs/
 TOOLS = {"axolotl": "Axolotl", "vllm": "vLLM"}
 
 
@@ -263,6 +264,7 @@ def _by_meaning(values: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     yield from several_problems(mapping_at(values, "train"), mapping_at(values, "axolotl"))
     yield from merge_problems(values)
     yield from export_problems(values)
+    yield from convert_problems(values, mapping_at(values, "axolotl"))
     yield from format_problems(mapping_at(values, "data"), values.get("axolotl"))
     if isinstance(values.get("axolotl"), dict) and "data" not in values:
         yield ("axolotl",), "there is nothing to train on; add a data: section"

@@ -222,6 +222,7 @@ def freeze(values: dict[str, Any], path: Path) -> Recipe:
         file=path.absolute(),
         base_model=values["base_model"],
         chat_template=values["chat_template"],
+        convert=values["convert"],
         data=_data(data) if data else None,
         axolotl=values.get("axolotl"),
         train=Train(**values["train"] | {"on_out_of_memory": tuple(_rung(item) for item in values["train"]["on_out_of_memory"])}),

@@ -289,6 +289,7 @@ class Recipe:
     file: Path
     base_model: str
     chat_template: str | None
+    convert: str | None
     data: Data | None
     axolotl: Mapping[str, Any] | None
     train: Train

@@ -14,7 +14,7 @@ import yaml
 from lorewright.data.formats import template_settings
 from lorewright.errors import LorewrightError
 from lorewright.manifest import RECORD, digest, read_json
-from lorewright.plan import Paths, Plan, model_part
+from lorewright.plan import IN_NF4, Paths, Plan, model_part
 from lorewright.progress import Console, shown
 from lorewright.recipe import Recipe, split_revision
 from lorewright.serving.presets import families, preset_of
@@ -62,10 +62,14 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Asked:
-    """adapter: its folder, "" for none. settings: plain values that an answer depends on, besides its prompt."""
+    """adapter: its folder, "" for none. settings: plain values that an answer depends on, besides its prompt.
+
+    stored: the base model's folder in NF4; "" where it is loaded from the original.
+    """
 
     adapter: str
     settings: Mapping[str, Any]
+    stored: str = ""
 
 
 def as_trained(run: RunLike, wishes: Wishes) -> Asked:
@@ -87,7 +91,15 @@ def as_trained(run: RunLike, wishes: Wishes) -> Asked:
         "max_tokens": wishes.max_tokens, "seed": wishes.seed, "four_bit": wanted if wishes.four_bit is None else wishes.four_bit,
         "trust_remote_code": bool(axolotl.get("trust_remote_code")),
     }  # fmt: skip
-    return Asked(str(adapter) if adapter else "", settings)
+    return Asked(str(adapter) if adapter else "", settings, _stored(run, model) if settings["four_bit"] else "")
+
+
+def _stored(run: RunLike, model: str) -> str:
+    """The base model as it was converted for its training; "" where it was not, or is gone."""
+    if not run.recipe.convert or model != run.recipe.base_model:
+        return ""
+    folder = run.paths.latest(run.plan.step("convert")).resolve() / IN_NF4
+    return str(folder) if folder.is_dir() else ""
 
 
 def _newest(run: RunLike) -> Path | None:

@@ -128,7 +128,7 @@ def _identity(given: Any, text: str) -> str:
 
 
 def _answer(run: RunLike, asked: Asked, todo: list[dict[str, Any]], output: Path, work: Path, batch: int, seen: _Seen) -> None:
-    write_json(work / "request.json", dict(asked.settings) | {"adapter": asked.adapter, "batch": batch})
+    write_json(work / "request.json", dict(asked.settings) | {"adapter": asked.adapter, "batch": batch} | _stored(asked.stored))
     write_whole(work / "prompts.jsonl", "".join(json.dumps(prompt, ensure_ascii=False) + "\n" for prompt in todo))
     command = [envs.ensure("train").python, str(WORKER), "request.json", "prompts.jsonl", str(output.absolute())]
     # It shares a card with servers, whose record this would be: a training it waits for, and is waited for.
@@ -144,6 +144,11 @@ def _answer(run: RunLike, asked: Asked, todo: list[dict[str, Any]], output: Path
     finally:
         for note in (*seen.notes, *(f"left out: {said}" for said in seen.left_out)):
             run.console.stage("infer", note)
+
+
+def _stored(folder: str) -> dict[str, Any]:
+    """The same model, quantised beforehand: nothing is left to do while it is loaded."""
+    return {"base_model": folder, "revision": None, "four_bit": False} if folder else {}
 
 
 def _explained(log: str, batch: int, *, four_bit: bool, gpu: bool) -> Remedy | None:

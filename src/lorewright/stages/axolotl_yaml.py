@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lorewright.manifest import write_json, write_whole
+from lorewright.plan import IN_NF4
 from lorewright.stages.run import Run
 from lorewright.training.attention import fall_back
-from lorewright.training.render import SHARED_OUT, axolotl_config, to_yaml
+from lorewright.training.render import SHARED_OUT, axolotl_config, from_nf4, to_yaml
 
 ZERO_FILE = "deepspeed.json"
 
@@ -31,6 +32,8 @@ def recipe_config(run: Run, stage: str) -> dict[str, Any]:
         run.recipe, training=f"{prepared}/training.jsonl", validation=f"{prepared}/validation.jsonl" if held_out else None,
         accelerator=run.accelerator, template=template,
     )  # fmt: skip
+    if run.recipe.convert and "convert" in run.done:
+        config = from_nf4(config, run.done["convert"] / IN_NF4)
     changes += fall_back(config) if run.accelerator == "cuda" else []
     if stage == "train":
         for change in changes:

@@ -78,7 +78,7 @@ def _merged(run: Run, parts: Parts, modules: int) -> bool:
     """Leaves the merged weights. Returns whether the card had no room, so that the processor did it."""
     config = yaml.safe_load((run.done["train"] / "axolotl.yaml").read_text(encoding="utf-8"))
     config = without_ours({key: value for key, value in config.items() if key not in SHARED_OUT})
-    config["base_model"] = split_revision(parts.model)[0]  # the folder may have moved since
+    config |= _base(run, parts.model)
     try:
         _merge(run, config, parts, modules)
     except process.ToolError as problem:
@@ -89,6 +89,17 @@ def _merged(run: Run, parts: Parts, modules: int) -> bool:
         _merge(run, config, parts, modules, {"CUDA_VISIBLE_DEVICES": ""})
         return True
     return False
+
+
+def _base(run: Run, model: str) -> dict[str, Any]:
+    """The base model as the merge is told of it: the original, though a training may have started from it as it was converted.
+
+    Experts that are stored in 16 bits were in 4, then.
+    """
+    name, revision = split_revision(model)
+    converted = run.recipe.convert and model == run.recipe.base_model
+    told: dict[str, Any] = {"base_model": name} | ({"revision_of_model": revision} if revision else {})
+    return told | ({"quantize_moe_experts": True} if converted else {})
 
 
 def _completed(run: Run, parts: Parts) -> Facts:

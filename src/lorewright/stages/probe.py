@@ -60,6 +60,12 @@ def _made(run: Run) -> Path:
             remedy = f"make it: ./lorewright prepare {shown(run.recipe.file)}"
             raise LorewrightError("a probe trains on the recipe's own set, which has not been made yet", remedy=remedy)
         run.done[stage] = folder.resolve()
+    if run.recipe.convert:
+        folder = run.paths.latest(run.plan.step("convert"))
+        if not folder.exists():
+            remedy = f"make it: ./lorewright run {shown(run.recipe.file)} --only convert"
+            raise LorewrightError("a probe starts from the base model in NF4, which has not been made yet", remedy=remedy)
+        run.done["convert"] = folder.resolve()
     return run.done["ledger"] / SAMPLES
 
 

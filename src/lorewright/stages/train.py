@@ -13,9 +13,12 @@ from typing import Any
 
 from lorewright import envs, preflight, process
 from lorewright.errors import LorewrightError
+from lorewright.manifest import RECORD, read_json
+from lorewright.models.hub import commit
 from lorewright.models.lineage import sha256
 from lorewright.plan import Step
 from lorewright.preflight import Wanted
+from lorewright.progress import shown
 from lorewright.serving import turns
 from lorewright.serving.gpu import drawn
 from lorewright.stages.axolotl_yaml import recipe_config, write_config
@@ -53,6 +56,7 @@ def train(step: Step, run: Run) -> Facts:
     Where memory runs out, the recipe's next step is taken and training goes on. Raises LorewrightError when there is none left.
     """
     launch, wanted = launched(run)
+    _tell_moved(run)
     asked, recipe = _shared(run, {"use_tensorboard": True} | recipe_config(run, step.name), launch.processes), sha256(run.recipe.file)
     taken, clear = _remembered(run, asked)
     config, ledger = applied(asked, taken), run.done.get("ledger")
@@ -81,6 +85,15 @@ def train(step: Step, run: Run) -> Facts:
                 taken = (*taken, _step_down(run, asked, taken, problem, progress))
                 clear = taken[-1].anew
                 ladder_record.write(run.work, asked, taken, clear=clear)
+
+
+def _tell_moved(run: Run) -> None:
+    """What was converted is of one commit of the hub's, and the merge takes the newest that is here."""
+    made = (read_json(run.done["convert"] / RECORD) or {}).get("facts", {}).get("base_model_commit") if run.recipe.convert else None
+    now = commit(run.recipe.base_model)
+    if made and now and now != made:
+        how = f"./lorewright run {shown(run.recipe.file)} --only convert --force makes it anew"
+        run.console.line(f"train     the base model in NF4 is of commit {made[:12]}, the one in the hub's cache of {now[:12]}; {how}")
 
 
 def _beginning(run: Run, config: Mapping[str, Any], cards: int) -> int:

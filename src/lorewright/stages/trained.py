@@ -14,6 +14,7 @@ import yaml
 
 from lorewright import envs
 from lorewright.manifest import latest_manifest, read_json, write_json, write_whole
+from lorewright.models.adapter import name_base
 from lorewright.models.card import adapter_card
 from lorewright.models.hub import commit
 from lorewright.models.lineage import NAME as LINEAGE
@@ -43,6 +44,8 @@ def finished(run: Run, progress: Progress, begun: int, taken: tuple[Taken, ...],
     """
     adapter = run.work / "adapter"
     model = ladder_record.trained_model(run.work, run.recipe.base_model)
+    if run.recipe.convert:
+        name_base(adapter, split_revision(model)[0])
     told = beside_adapter(adapter, model)
     if told:
         run.console.line(f"train     {told}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -39,6 +40,8 @@ def axolotl_config(
     chat template, as text.
     """
     config = dict(recipe.axolotl or {})
+    if recipe.convert:  # its experts come quantised
+        config.pop("quantize_moe_experts", None)
     changes = for_cpu(config) if accelerator == "cpu" else []
     if validation is None:
         changes += [f"{key} left out: nothing was held out for validation" for key in EVAL_KEYS if config.pop(key, None) is not None]
@@ -46,6 +49,11 @@ def axolotl_config(
     settings = {**template_settings(recipe.data), **(config.get("chat_template_kwargs") or {})}
     config |= {"chat_template_kwargs": settings} if settings else {}
     return config | _model(recipe, template) | _datasets(recipe.data, training, validation) | _outputs(), changes
+
+
+def from_nf4(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The same training from its base model as it was converted."""
+    return {key: value for key, value in config.items() if key != "revision_of_model"} | {"base_model": str(folder)}
 
 
 def for_cpu(config: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ def was_in_4_bits(key: str, tensor: Any, simulate_nf4: bool, simulate_nf4_expert
     if not tensor.is_floating_point() or tensor.ndim < 2:
         return False
     if "experts" in key.split("."):
-        return simulate_nf4_experts
+        return simulate_nf4_experts and (tensor.ndim > 2 or key.endswith(".weight"))  # the others are biases, one row an expert
     return simulate_nf4 and tensor.ndim == 2 and key.endswith(".weight") and not LEFT.search(key)
 
 

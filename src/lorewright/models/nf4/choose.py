@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,19 @@ def _mxfp4(blocks: Stored, by_name: dict[str, Stored]) -> Item:
     return Item(name, "mxfp4", blocks, (experts, groups * 32, rows), "bfloat16", scales)
 
 
-def config_of(config: dict[str, Any], items: list[Item], where: Path) -> dict[str, Any]:
-    """config.json of the result. Raises LorewrightError for a checkpoint that is quantised in another way."""
+def check_kind(config: Mapping[str, Any], where: Path) -> None:
+    """config: a model's config.json. Raises LorewrightError for a checkpoint that is quantised in another way."""
     method = (config.get("quantization_config") or {}).get("quant_method")
+    if method == "bitsandbytes":
+        remedy = "it need not be converted: with this base_model leave `convert` out"
+        raise LorewrightError("is quantised already (bitsandbytes)", where=str(where), remedy=remedy)
     if method not in (None, "mxfp4"):
         raise LorewrightError(f"is quantised already ({method})", where=str(where), remedy="give the model in 16 bits or in MXFP4")
+
+
+def config_of(config: dict[str, Any], items: list[Item], where: Path) -> dict[str, Any]:
+    """config.json of the result. Raises LorewrightError for a checkpoint that is quantised in another way."""
+    check_kind(config, where)
     left = [item.name.removesuffix(".weight") for item in items if _left(item)]
     quantisation = {
         "quant_method": "bitsandbytes", "load_in_4bit": True, "load_in_8bit": False, "bnb_4bit_quant_type": "nf4",

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ from lorewright import __version__
 from lorewright.errors import BusyError, LorewrightError
 from lorewright.manifest import digest, read_json, sync_folder, write_json
 from lorewright.models.nf4.choose import Item, config_of, items_of
-from lorewright.models.nf4.floats import VALUES
-from lorewright.models.nf4.quantise import processes, quantise_item, shapes_of, state_of
+from lorewright.models.nf4.floats import VALUES, Floats
+from lorewright.models.nf4.quantise import MANY, processes, quantise_item, shapes_of, state_of, statistics_of
 from lorewright.models.nf4.shard import Shard
 from lorewright.models.nf4.source import INDEX, WIDTHS, tensors_of
 from lorewright.models.nf4.statistics import Statistics, dynamic_map
-from lorewright.progress import Bar, shown
+from lorewright.progress import Bar
 
 SHARD = 5_000_000_000  # bytes
 RECORD = "nf4.json"
@@ -133,8 +133,7 @@ def _write(shards: list[Shard], pool: Executor | None, bar: Bar) -> int:
     total = sum(item.values for shard in shards for item in shard.items)
     done, continued, fresh, begun = 0, 0, 0, time.monotonic()
     for shard in shards:
-        try:
-            shard.open()
+        with _opened(shard) as end:
             for item in shard.items:
                 if item.name in shard.states:
                     done, continued = done + item.values, continued + 1
@@ -146,24 +145,50 @@ def _write(shards: list[Shard], pool: Executor | None, bar: Bar) -> int:
                     speed = 2 * fresh / max(time.monotonic() - begun, 1e-3) / 1e9
                     bar(done, total, f"{name}, {speed:.2f} GB/s")
 
-                shard.done(item, _convert(item, shard, pool, went))
-            shard.finish()
-        finally:
-            shard.close()
+                end(item, _convert(item, shard, pool, went))
     return continued
 
 
-def _convert(item: Item, shard: Shard, pool: Executor | None, went: Callable[[int], None]) -> str | None:
-    """One tensor into its shard. Returns its state, None for what is only copied."""
+@contextlib.contextmanager
+def _opened(shard: Shard) -> Iterator[Callable[[Item, Floats | None], None]]:
+    """The shard, finished where the block ends without an error.
+
+    Gives what ends a tensor: that waits for the disk, so it goes on beside the next tensor's sums.
+    """
+    shard.open()
+    ending: list[Future[None]] = []
+    with contextlib.closing(shard), ThreadPoolExecutor(1) as beside:
+
+        def end(item: Item, magnitudes: Floats | None) -> None:
+            for earlier in ending:  # one at a time
+                earlier.result()
+            ending[:] = [beside.submit(_end, item, shard, magnitudes)]
+
+        yield end
+        for last in ending:
+            last.result()
+        shard.finish()
+
+
+def _end(item: Item, shard: Shard, magnitudes: Floats | None) -> None:
+    """What stands beside a tensor's codes, and the line that says that all of it is on disk."""
+    if magnitudes is None:
+        shard.done(item, None)
+        return
+    found = statistics_of(item, magnitudes)
+    _write_statistics(item, shard, found)
+    shard.done(item, state_of(item, found.offset))
+
+
+def _convert(item: Item, shard: Shard, pool: Executor | None, went: Callable[[int], None]) -> Floats | None:
+    """One tensor into its shard. Returns its blocks' magnitudes, None for what is only copied."""
     if item.kind == "copy":
         for begin in range(0, item.stored.size, COPY):
             end = min(begin + COPY, item.stored.size)
             shard.write(item.name, begin, item.stored.read(begin, end))
             went((end - begin) // WIDTHS[item.stored.dtype])
         return None
-    found = quantise_item(item, shard.file, shard.place(item.name), pool, went)
-    _write_statistics(item, shard, found)
-    return state_of(item, found.offset)
+    return quantise_item(item, shard.file, shard.place(item.name), pool, went)
 
 
 def _write_statistics(item: Item, shard: Shard, found: Statistics) -> None:
@@ -207,8 +232,14 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-def said(done: Converted, output: Path, seconds: float) -> str:
+def size_of(source: Path) -> int:
+    """Bytes that the weights of a model's folder will take. Raises LorewrightError as `convert` does."""
+    return sum(_bytes(item) for item in items_of(tensors_of(source), experts_only=False))
+
+
+def said(done: Converted, seconds: float) -> str:
     """In words, for a person."""
     before = f", {done.continued} of them by an earlier run" if done.continued else ""
-    speed = "" if done.continued else f", {2 * done.values / seconds / 1e9:.2f} GB/s of 16-bit weights"
-    return f"{done.tensors} tensors{before}; {done.values:,} weights in NF4, {done.size / 1e9:.2f} GB in {shown(output)}{speed}"
+    speed = "" if done.continued or done.values < MANY else f", {2 * done.values / seconds / 1e9:.2f} GB/s of 16-bit weights"
+    size = f"{done.size / 1e9:.2f} GB" if done.size >= 1e9 else f"{done.size / 1e6:.2f} MB"
+    return f"{done.tensors} tensors{before}; {done.values:,} weights in NF4, {size}{speed}"

@@ -44,9 +44,10 @@ class Part:
     place: int
 
 
-def quantise_item(item: Item, file: Path, place: int, pool: Executor | None, done: Callable[[int], None]) -> Statistics:
-    """Writes the packed codes of one tensor from byte `place` of a file on, part by part. done: told the values of each part.
+def quantise_item(item: Item, file: Path, place: int, pool: Executor | None, done: Callable[[int], None]) -> Floats:
+    """Writes the packed codes of one tensor from byte `place` of a file on, part by part, and returns the magnitudes of its blocks.
 
+    done: told the values of each part.
     pool: of processes, two parts each at a time; None computes here. Raises LorewrightError naming the tensor.
     """
     magnitudes = np.empty(-(-item.values // BLOCK), np.float32)
@@ -54,9 +55,21 @@ def quantise_item(item: Item, file: Path, place: int, pool: Executor | None, don
         for begin, end, largest in _side_by_side(pool, (Part(item, *part, file, place) for part in _parts(item))):
             magnitudes[begin // BLOCK : begin // BLOCK + largest.size] = largest
             done(end - begin)
+    except LorewrightError as error:
+        raise _of(item, error) from None
+    return magnitudes
+
+
+def statistics_of(item: Item, magnitudes: Floats) -> Statistics:
+    """The magnitudes quantised once more. Raises LorewrightError naming the tensor."""
+    try:
         return double_quantised(magnitudes)
     except LorewrightError as error:
-        raise LorewrightError(f"{item.name}: {error.what}", where=str(item.stored.file), remedy=error.remedy) from None
+        raise _of(item, error) from None
+
+
+def _of(item: Item, error: LorewrightError) -> LorewrightError:
+    return LorewrightError(f"{item.name}: {error.what}", where=str(item.stored.file), remedy=error.remedy)
 
 
 @contextlib.contextmanager

@@ -48,6 +48,8 @@ def of_recipe(
     def again(keys: Mapping[str, Any]) -> Forecast:
         name, revision = str(keys["base_model"]), keys.get("revision_of_model")
         model = find_model(f"{name}@{revision}" if revision else name, online=online)
+        if recipe.convert and name == config["base_model"]:
+            keys = dict(keys) | {"quantize_moe_experts": True}
         each = for_each(keys, devices) if recipe.train.keep_batch else keys
         found = predict(each, model, gpu, lengths, devices=devices, correction=known)
         return replace(found, config=keys, probed=measured is not None)

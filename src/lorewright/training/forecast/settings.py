@@ -70,7 +70,7 @@ def settings_of(axolotl: Mapping[str, Any], shape: Shape) -> Settings:
         offload=offload, layers_offloaded=bool(axolotl.get("layer_offloading")), norm_kernel=bool(axolotl.get("liger_rms_norm")),
         rope_kernel=bool(axolotl.get("liger_rope")), glu_kernel=bool(axolotl.get("liger_glu_activation")), loss=_loss(axolotl),
         attention=_attention(axolotl), optimizer=str(axolotl.get("optimizer") or "adamw_torch_fused"),
-        experts_quantised=bool(axolotl.get("quantize_moe_experts")), double_quant=bool(double),
+        experts_quantised=bool(axolotl.get("quantize_moe_experts")) or shape.in_nf4, double_quant=bool(double),
         evaluated=int(axolotl.get("eval_batch_size") or micro) if _evaluates(axolotl) else 0, tf32=bool(axolotl.get("tf32")),
         upcast=_upcast(axolotl, bits, adapted=bool(rank), half=half),
     )  # fmt: skip

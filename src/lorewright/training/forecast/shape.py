@@ -35,6 +35,7 @@ class Shape:
 
     intermediate: width of the MLP, or of one expert. experts: how many there are, 0 for a dense model; used: how many work on a token.
     head_norms: queries and keys are normalised head by head. tied: the output matrix is the embedding.
+    in_nf4: it is stored in bitsandbytes' 4 bits, its experts too.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Shape:
     used: int = 0
     head_norms: bool = False
     biases: bool = False
+    in_nf4: bool = False
 
     @property
     def queries(self) -> int:
@@ -124,6 +126,7 @@ def shape_of(config: Mapping[str, Any], where: str) -> Shape:
         intermediate=int(wide), vocabulary=text["vocab_size"], tied=bool(text.get("tie_word_embeddings", kind in ("gemma", "gemma2"))),
         experts=experts, used=int(text.get("num_experts_per_tok") or 0) if experts else 0, head_norms=kind.startswith("qwen3"),
         biases=bool(text.get("attention_bias")) or kind == "gpt_oss",
+        in_nf4=bool((config.get("quantization_config") or {}).get("load_in_4bit")),
     )  # fmt: skip
 
 
