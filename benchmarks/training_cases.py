@@ -119,8 +119,9 @@ CASES: dict[str, Case] = {
     "persona_completion": Case("persona_completion", {"gradient_accumulation_steps": 1}),
     "report_chapters": Case("report_chapters"),
     "persona_30b_a3b": Case("persona_qa_30b_a3b", {"gradient_accumulation_steps": 1}),
-    "gpt_oss": Case("gpt-oss-nf4", {"gradient_accumulation_steps": 1}),
-    "persona_gpt_oss": Case("persona_qa_gpt_oss", {"gradient_accumulation_steps": 1}),
+    # from 16 bits, quantised while loaded; gpu_nf4.py has the converted model
+    "gpt_oss": Case("gpt-oss-nf4", {"gradient_accumulation_steps": 1, "quantize_moe_experts": True}),
+    "persona_gpt_oss": Case("persona_qa_gpt_oss", {"gradient_accumulation_steps": 1, "quantize_moe_experts": True}),
     "8b_r16_1x1024": _short("qlora_style_transfer", lora_r=16, micro_batch_size=1, sequence_len=1024),
     "8b_r128_2x2048": _short("qlora_style_transfer", lora_r=128, micro_batch_size=2, held_out=True),
     "8b_1x8192": _short("qlora_style_transfer", micro_batch_size=1, sequence_len=8192, held_out=True),

@@ -48,3 +48,10 @@ def test_operations_are_of_what_a_token_is_multiplied_with(bench) -> None:  # ty
     assert bench.forward_operations(dense, 0) == 2 * (32 * 4096 * (4096 * 2 + 1024 * 2 + 3 * 14336) + 128256 * 4096)
     assert bench.forward_operations(dense, 2048) - bench.forward_operations(dense, 0) == 2 * 32 * 4096 * 2048
     assert bench.forward_operations(experts, 0) == pytest.approx(2 * 3.03e9, rel=0.02), "of 128 experts a token sees 8"
+
+
+def test_experts_are_in_4_bits_whatever_the_recipe_does_beforehand(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name in ("gpt_oss", "persona_gpt_oss", "persona_30b_a3b"):
+        case = bench.CASES[name]
+        recipe = bench.load(bench.REPO / "configs" / f"{case.recipe}.yaml")
+        assert bench.config_of(name, case, recipe, tmp_path, tiny=False)["quantize_moe_experts"] is True, name
