@@ -73,7 +73,7 @@ def observe(latest: Path, folder: Path) -> None:
         worker.write(folder / f"{name}.jsonl", model, asked, seen)
 
     for four_bit, after in ((False, ""), (True, " in 4 bits")):
-        model = worker.load(trained | {"four_bit": four_bit}, 0)
+        model = worker.load(trained | {"four_bit": four_bit}, 0, room=True)
         note(f"trained{after}", model)
         with model.disable_adapter():
             note(f"base{after}", model)

@@ -85,18 +85,29 @@ def make_plan(recipe: Recipe) -> Plan:
         steps += [*([_extract(recipe)] if recipe.data.manuscripts else []), _prepare(recipe)]
     if recipe.axolotl is not None:
         steps += [_ledger(recipe), *([_convert(recipe)] if recipe.convert else []), _train(recipe), _merge(recipe)]
-    gate = recipe.axolotl is not None and recipe.parity.check
+    gate = recipe.axolotl is not None and recipe.parity.check and not _experts_in_4_bits(recipe)
     steps += [_parity(recipe)] if gate else []
     if recipe.export:
-        steps += [_gguf(recipe), _export(recipe), *([_parity_exported(recipe)] if gate and not recipe.export.model else [])]
+        steps += [_gguf(recipe), _export(recipe)]
     steps.append(_serve(recipe))
     if recipe.rag:
         steps += [_ingest(recipe), _rag(recipe)]
         if recipe.questions:
             steps.append(_query(recipe))
-    if gate:  # the last, so that what the questions have started is there
+    if gate and recipe.export and not recipe.export.model:  # after all that runs without it
+        steps.append(_parity_exported(recipe))
+    if gate and not (recipe.serve.on_base and _in_4_bits(recipe)):  # the last, so that what the questions have started is there
         steps.append(_parity_served(recipe))
     return Plan(recipe.name, tuple(steps))
+
+
+def _in_4_bits(recipe: Recipe) -> bool:
+    return bool((recipe.axolotl or {}).get("load_in_4bit"))
+
+
+def _experts_in_4_bits(recipe: Recipe) -> bool:
+    """No reference for the gate can be loaded as such a training has it: it would find the rounding of the experts, and fail for it."""
+    return _in_4_bits(recipe) and bool(recipe.convert or (recipe.axolotl or {}).get("quantize_moe_experts"))
 
 
 def _extract(recipe: Recipe) -> Step:
@@ -164,8 +175,8 @@ def _merge(recipe: Recipe) -> Step:
         part, files = part | {"checkpoint": f"folder {PurePath(checkpoint).name}"}, (*files, *(f"{checkpoint}/{name}" for name in ADAPTER))
     elif checkpoint is not None:
         part |= {"checkpoint": checkpoint, "axolotl": recipe.axolotl}
-    four_bit = (recipe.axolotl or {}).get("load_in_4bit")  # of version 2 embedding and head were rounded to NF4
-    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=3 if four_bit else 2)
+    version = 3 if _in_4_bits(recipe) else 2  # of version 2 embedding and head were rounded to NF4
+    return Step("merge", "artifact", "train", ("train",), part, (), files, ("merged",), version=version)
 
 
 def _gguf(recipe: Recipe) -> Step:

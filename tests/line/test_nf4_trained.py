@@ -184,7 +184,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
         (folder / f"{number}.md").write_text(f"# Chapter {number}\n\n{' '.join(sentences)}\n")
     keys = {key: value for key, value in AXOLOTL.items() if key not in OWNED["axolotl"] and key != "lora_target_parameters"}
     recipe = {
-        "recipe": "nf4", "base_model": str(base), "convert": "nf4", "parity": {"check": False},
+        "recipe": "nf4", "base_model": str(base), "convert": "nf4",
         "data": {"sources": ["*.md"], "chunk": {"unit": "words", "min": 20, "max": 40}, "validation": 0},
         "axolotl": keys | {"quantize_moe_experts": True, "sequence_len": 256, "max_steps": 4, "save_steps": 2},
     }  # fmt: skip

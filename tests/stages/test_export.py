@@ -197,3 +197,27 @@ def test_a_private_source_is_not_exported_unless_told(exports: Callable[..., Pat
 def test_what_a_recipe_cannot_mean_is_refused(export: Any, said: str, make_recipe: MakeRecipe) -> None:
     with pytest.raises(RecipeError, match=said):
         load(make_recipe(export=export))
+
+
+@pytest.mark.req("S4")
+def test_a_source_that_was_private_when_it_was_trained_on_stays_private(exports: Callable[..., Path], run_of: RunOf) -> None:
+    """The recipe's own note is gone by then; the model's lineage has it."""
+    execute(run_of(exports({"gguf": "BF16"})), ALL)
+    run = run_of(exports({"gguf": "BF16"}))
+    lineage = run.paths.latest(run.plan.step("merge")).resolve() / "merged" / "lineage.json"
+    lineage.write_text(json.dumps(read_json(lineage) | {"rights": [["diary.md", "private, mine"]]}))
+    with pytest.raises(LorewrightError, match=r"trained on diary\.md, which is marked private"):
+        execute(run, Choice(only=("export",), force=True))
+    told = run_of(exports({"gguf": "BF16", "include_private": True}))
+    execute(told, Choice(only=("export",), force=True))
+    assert "private, mine" in (told.done["export"] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("length", ["32k", "auto", -1])
+def test_lengths_that_vllm_takes_and_ollama_does_not_are_left_out(exports: Callable[..., Path], run_of: RunOf, length: Any) -> None:
+    run = run_of(
+        exports({"gguf": "BF16", "ollama": "voice"}, vllm={"max_model_len": length, "override_generation_config": '{"top_p": 0.5}'})
+    )
+    execute(run, ALL)
+    written = (run.done["export"] / "Modelfile").read_text(encoding="utf-8")
+    assert "num_ctx" not in written and "PARAMETER top_p 0.5" in written

@@ -18,7 +18,7 @@ from lorewright.models.parity.told import told
 from lorewright.plan import make_plan
 from lorewright.progress import Console
 from lorewright.recipe import load
-from lorewright.runner import execute
+from lorewright.runner import Choice, execute
 from lorewright.stages import Run
 
 pytestmark = pytest.mark.req("F5")
@@ -112,3 +112,26 @@ def test_the_page_names_every_type_that_was_looked_at(tmp_path: Path) -> None:
     facts = told(sides, "6 held-out prompts, 200 positions", "mine", tmp_path, Console())
     assert "what was exported as F16, Q8_0 and Q4_K_M reads prompts" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert str(facts["said"]).startswith("F16 as trained: divergence 0.00000 nats")
+
+
+@pytest.mark.parametrize("more", [{"quantize_moe_experts": True}, {}])
+def test_there_is_no_gate_where_experts_are_trained_in_4_bits(make_recipe: Callable[..., Path], more: dict[str, bool]) -> None:
+    axolotl = {"adapter": "qlora", "load_in_4bit": True} | more
+    plan = make_plan(load(make_recipe(parity={"check": True}, axolotl=axolotl, convert=None if more else "nf4")))
+    assert not [step.name for step in plan.steps if step.name.startswith("parity")]
+
+
+@pytest.mark.parametrize(("quantised", "live", "seen"), [(True, True, False), (True, False, True), (False, True, True)])
+def test_an_adapter_of_4_bits_is_not_compared_beside_a_whole_base(
+    make_recipe: Callable[..., Path], quantised: bool, live: bool, seen: bool
+) -> None:
+    axolotl = {"adapter": "qlora", "load_in_4bit": True} if quantised else {"adapter": "lora"}
+    plan = make_plan(load(make_recipe(parity={"check": True}, axolotl=axolotl, serve={"live": live})))
+    assert ("parity_served" in {step.name for step in plan.steps}) is seen
+
+
+def test_the_verb_passes_over_an_export_that_has_not_been_made(checked: RunOf, capfd: pytest.CaptureFixture[str]) -> None:
+    run = checked('export={"gguf": "Q8_0"}')
+    execute(run, Choice(only=("prepare", "ledger", "train", "merge")))
+    assert main(["parity", str(run.recipe.file), "--runs", str(run.paths.root), "--set", 'export={"gguf": "Q8_0"}']) == 0
+    assert "holds" in capfd.readouterr().err

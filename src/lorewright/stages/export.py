@@ -17,8 +17,8 @@ from lorewright.models.export.tools import Place, chat, own_type, quantise
 from lorewright.models.lineage import NAME as LINEAGE
 from lorewright.models.lineage import rights, sha256
 from lorewright.plan import Step
-from lorewright.recipe.export import Export
-from lorewright.serving.presets import preset_of
+from lorewright.recipe.export import Export, is_private
+from lorewright.serving.vllm import left_open
 from lorewright.stages.gguf import ABOUT, FILE, exported_model, plain_text
 from lorewright.stages.run import Facts, Run
 
@@ -34,6 +34,7 @@ def export(step: Step, run: Run) -> Facts:
     assert asked
     _say_unnoted(run)
     come_from = _lineage(run)
+    _refuse_private(come_from, asked)
     names = {kind: f"{run.recipe.name}-{kind}.gguf" for kind in asked.gguf}
     if asked.ollama:  # what cannot be written is told before an hour of quantising
         _write_modelfile(run, asked, names[asked.gguf[0]], str(come_from.get("system_prompt") or ""))
@@ -55,6 +56,14 @@ def _say_unnoted(run: Run) -> None:
         run.console.line(f"export    whose these sources are is not noted (data.rights): {', '.join(unnoted[:5])}{more}")
 
 
+def _refuse_private(come_from: dict[str, Any], asked: Export) -> None:
+    """What the model was trained on counts, also where the recipe has been changed since. Raises LorewrightError."""
+    private = [str(source) for source, note in come_from.get("rights") or [] if is_private(str(note))]
+    if private and not asked.include_private:
+        what = f"the model was trained on {', '.join(private)}, which is marked private, and what is exported is made to be given away"
+        raise LorewrightError(what, remedy="train without it, or say so: --include-private")
+
+
 def _foreign(run: Run) -> bool:
     """Whether a folder is exported that this recipe need not have made."""
     return bool(run.recipe.export and run.recipe.export.model)
@@ -67,14 +76,32 @@ def _lineage(run: Run) -> dict[str, Any]:
         found = read_json(run.done["train"] / LINEAGE) or {}
     found.pop("took", None)  # the same model gives the same card
     if found and not _foreign(run):
-        record = read_json(run.done.get("extract", run.done["prepare"]) / RECORD) or {}
-        found |= {"rights": rights(run.recipe), "sources": record.get("inputs", {})}
+        found |= {"rights": [*(dict(found.get("rights") or []) | dict(rights(run.recipe))).items()]}
+        found |= {"sources": _sources(run)} if _trained_on(run) else {}
     return found
+
+
+def _sources(run: Run) -> dict[str, Any]:
+    """The hashes of the manuscripts."""
+    read = next((run.done[name] for name in ("extract", "prepare") if name in run.done), None)
+    found: dict[str, Any] = (_record(read) if read else {}).get("inputs", {})
+    return found
+
+
+def _record(folder: Path | None) -> dict[str, Any]:
+    found: dict[str, Any] = (read_json(folder / RECORD) if folder else None) or {}
+    return found
+
+
+def _trained_on(run: Run) -> bool:
+    """Whether the set that is there now is the one of the training."""
+    prepared, trained = (_record(run.done.get(name)) for name in ("prepare", "train"))
+    return bool(prepared) and trained.get("needs", {}).get("prepare") == prepared.get("digest")
 
 
 def _merged_of_this_training(run: Run) -> bool:
     """Not, where an older merge is taken as it is."""
-    merged, trained = (read_json(run.done[name] / RECORD) or {} for name in ("merge", "train"))
+    merged, trained = (_record(run.done.get(name)) for name in ("merge", "train"))
     return bool(trained) and merged.get("needs", {}).get("train") == trained.get("digest")
 
 
@@ -82,8 +109,8 @@ def _write_modelfile(run: Run, export: Export, file: str, learnt: str) -> None:
     """learnt: the system prompt of the examples."""
     data, vllm = run.recipe.data, run.recipe.vllm or {}
     system = learnt if not data or data.system_prompt == "auto" else data.system_prompt
-    sampling = dict(preset_of(run.recipe).sampling) | dict(vllm.get("override_generation_config") or {})
-    asked = Asked(str(export.ollama), file, system, sampling, int(vllm.get("max_model_len") or 0))
+    context = vllm.get("max_model_len")  # vLLM takes words too, such as auto and 32k
+    asked = Asked(str(export.ollama), file, system, left_open(run.recipe)[0], max(0, context) if isinstance(context, int) else 0)
     write_whole(run.work / "Modelfile", modelfile(exported_model(run), read_json(run.done["gguf"] / ABOUT), asked))
 
 

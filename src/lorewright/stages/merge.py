@@ -108,7 +108,8 @@ def _completed(run: Run, parts: Parts) -> Facts:
     complete(merged, parts.tokenizer)
     come_from = read_json(run.done["train"] / LINEAGE)
     if come_from:  # a training of before there were cards has left none
-        come_from |= {"rights": rights(run.recipe)} | ({"checkpoint": took.folder.name} if took.said else {})  # noted since, perhaps
+        noted = [*(dict(come_from.get("rights") or []) | dict(rights(run.recipe))).items()]
+        come_from |= {"rights": noted} | ({"checkpoint": took.folder.name} if took.said else {})  # noted since, perhaps
         write_whole(merged / "README.md", merged_card(come_from))
         write_json(merged / LINEAGE, {key: value for key, value in come_from.items() if key != "took"})  # the same each time
     facts: Facts = dict(check_whole(merged, weights_of(parts.base).shapes if parts.base else None))

@@ -76,17 +76,17 @@ def _observe(run: Run, models: list[dict[str, Any]]) -> None:
     """Raises process.ToolError, and LorewrightError where the merged model is what cannot be asked."""
     trusted = any(model["trust_remote_code"] for model in models)
     write_json(run.work / "request.json", {"asked": "asked.jsonl", "models": [model | {"trust_remote_code": trusted} for model in models]})
-    asker = turns.Asker(f"parity of {run.recipe.name}", run.paths.services / f"parity-{run.recipe.name}.json")
+    asker, cards = turns.Asker(f"parity of {run.recipe.name}"), visible(run.accelerator)[:1]
     at: list[str] = []
     try:
-        with turns.cards(visible(run.accelerator)[:1], asker, run) as held, run.console.bar("parity") as bar:
+        with turns.cards(cards, asker, run) as held, run.console.bar("parity") as bar:
 
             def read(line: str) -> None:
                 if line.startswith(SAID):
                     at.append(json.loads(line.removeprefix(SAID))["at"])
                     bar(len(at) - 1, len(models), f"asking the {at[-1]} model")
 
-            variables = run.tool_environment("train", model=models[0]["model"])
+            variables = run.tool_environment("train", model=models[0]["model"]) | ({"CUDA_VISIBLE_DEVICES": cards[0]} if cards else {})
             command = [envs.ensure("train").python, str(WORKER), "request.json"]
             process.run(command, environment=variables, log=run.paths.log("parity"), folder=run.work, on_line=read, handles=held)
     except process.ToolError as problem:

@@ -22,18 +22,19 @@ from typing import Any
 def main(request: str) -> None:
     settings = json.loads(Path(request).read_text(encoding="utf-8"))
     asked = [json.loads(line) for line in Path(settings["asked"]).read_text(encoding="utf-8").splitlines() if line]
+    room = all(roomy(wanted) for wanted in settings["models"])  # all in one precision, whichever is the largest
     for wanted in settings["models"]:
         print(f"parity: {json.dumps({'at': wanted['name']})}", flush=True)
-        observe(wanted, asked)
+        observe(wanted, asked, room=room)
         gc.collect()  # one model is gone before the next one comes
 
 
-def observe(wanted: dict[str, Any], asked: list[dict[str, Any]]) -> None:
+def observe(wanted: dict[str, Any], asked: list[dict[str, Any]], *, room: bool) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(wanted["tokenizer"], trust_remote_code=wanted["trust_remote_code"])
     prompts = [read_prompt(tokenizer, question, must=bool(wanted["adapter"])) for question in asked]
-    model = load(wanted, len(tokenizer))
+    model = load(wanted, len(tokenizer), room=room)
     write(Path(wanted["observed"]), model, asked, prompts)
     if wanted["base"]:
         with model.disable_adapter() if wanted["adapter"] else contextlib.nullcontext():
@@ -59,7 +60,7 @@ def prompt_ids(tokenizer: Any, question: dict[str, Any]) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def load(wanted: dict[str, Any], tokens: int) -> Any:
+def load(wanted: dict[str, Any], tokens: int, *, room: bool) -> Any:
     """The model with its adapter. On a card as it was trained and will be served, in bf16; on a processor in float32, where only what the
     weights' own rounding changes is seen; in the weights' own type where memory would not hold that."""
     import torch
@@ -67,7 +68,7 @@ def load(wanted: dict[str, Any], tokens: int) -> Any:
 
     on_gpu = torch.cuda.is_available()
     card = torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float16
-    kind = card if on_gpu else torch.float32 if roomy(wanted["model"]) else "auto"
+    kind = card if on_gpu else torch.float32 if room else "auto"
     shared = {"trust_remote_code": wanted["trust_remote_code"]} | ({"revision": wanted["revision"]} if wanted["revision"] else {})
     shared |= {"device_map": "auto"} if on_gpu else {}  # what a card has no room for lies beside it
     model = AutoModelForCausalLM.from_pretrained(wanted["model"], dtype=kind, **quantised(wanted, kind), **shared)
@@ -80,9 +81,17 @@ def load(wanted: dict[str, Any], tokens: int) -> Any:
     return model.eval()
 
 
-def roomy(model: str) -> bool:
-    """Whether memory holds the weights of a folder in float32, twice their size in 16 bits; of another model nothing is known."""
-    size = sum(file.stat().st_size for file in Path(model).glob("*.safetensors"))
+def roomy(wanted: dict[str, Any]) -> bool:
+    """Whether memory holds a model's weights in float32, twice their size in 16 bits; not where they are not here to be measured."""
+    folder = Path(wanted["model"])
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = Path(snapshot_download(wanted["model"], revision=wanted["revision"] or None, local_files_only=True))
+        except (OSError, ValueError):
+            return False
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 2.2 * size < free
 
