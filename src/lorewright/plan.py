@@ -193,7 +193,13 @@ def _export(recipe: Recipe) -> Step:
     if recipe.export.ollama:
         said, context = recipe.data.system_prompt if recipe.data else "", (recipe.vllm or {}).get("max_model_len")
         sampling = (recipe.vllm or {}).get("override_generation_config")
-        part |= {"system_prompt": said, "context": context, "sampling": sampling, "preset": recipe.serve.preset}
+        part |= {
+            "system_prompt": said,
+            "context": context,
+            "sampling": sampling,
+            "preset": recipe.serve.preset,
+            "thinking": recipe.serve.thinking,
+        }
     settings = (f"{recipe.export.model}/*.j*",) if recipe.export.model else ()
     return Step("export", "artifact", "export", (*needs, "gguf"), part, (), settings, (*exported_files(recipe), "README.md"))
 

@@ -19,10 +19,10 @@ class NotRenderedError(ValueError):
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """text: "" for a folder without one. named: the special tokens that it may name, such as bos_token."""
+    """text: "" for a folder without one. named: what it may name: special tokens, such as bos_token, and settings of its own."""
 
     text: str
-    named: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Any] = field(default_factory=dict)
 
     def render(self, messages: Sequence[Message], *, asked: bool = False) -> str:
         """The text that these messages make. asked: with the opening of the next answer. Raises NotRenderedError."""

@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lorewright import envs
 from lorewright.data.report.counted import examples
 from lorewright.errors import LorewrightError
@@ -110,8 +112,17 @@ def _write_modelfile(run: Run, export: Export, file: str, learnt: str) -> None:
     data, vllm = run.recipe.data, run.recipe.vllm or {}
     system = learnt if not data or data.system_prompt == "auto" else data.system_prompt
     context = vllm.get("max_model_len")  # vLLM takes words too, such as auto and 32k
-    asked = Asked(str(export.ollama), file, system, left_open(run.recipe)[0], max(0, context) if isinstance(context, int) else 0)
+    sampling, settings = left_open(run.recipe)
+    context = max(0, context) if isinstance(context, int) else 0
+    asked = Asked(str(export.ollama), file, system, sampling, context, _trained_settings(run) | settings)
     write_whole(run.work / "Modelfile", modelfile(exported_model(run), read_json(run.done["gguf"] / ABOUT), asked))
+
+
+def _trained_settings(run: Run) -> dict[str, Any]:
+    """Of the chat template, in the training whose model is exported."""
+    file = run.done["train"] / "axolotl.yaml" if "train" in run.done and not _foreign(run) else None
+    config = yaml.safe_load(file.read_text(encoding="utf-8")) if file and file.is_file() else {}
+    return dict(config.get("chat_template_kwargs") or {})
 
 
 def _write_files(step: Step, run: Run, names: dict[str, str]) -> None:

@@ -102,3 +102,13 @@ def test_the_converter_is_told_and_the_model_is_left_as_it_was(tmp_path: Path) -
         assert (seen / "model.safetensors").resolve() == (folder / "model.safetensors").resolve()
     assert not seen.exists()
     assert (folder / "tokenizer_config.json").read_bytes() == before
+
+
+def test_an_answer_opens_as_it_was_trained_with_the_recipes_settings(tmp_path: Path) -> None:
+    """Thinking that is switched off is an empty thought before each answer."""
+    asks = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
+    assert asks in CHATML
+    off = "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    folder = model(tmp_path / "m", CHATML.replace(asks, asks + off))
+    assert "<think>" not in modelfile(folder, ABOUT, Asked("v", "v.gguf"))
+    assert "assistant\n<think>\n\n</think>\n\n{{" in modelfile(folder, ABOUT, Asked("v", "v.gguf", settings={"enable_thinking": False}))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,17 @@ SAMPLING = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What the recipe says. name: of the model in Ollama. sampling: vLLM's names. context: tokens; 0 leaves it to Ollama."""
+    """What the recipe says. name: of the model in Ollama. sampling: vLLM's names. context: tokens; 0 leaves it to Ollama.
+
+    settings: variables of the chat template, as trained with and served, such as enable_thinking.
+    """
 
     name: str
     file: str
     system: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     context: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def modelfile(model: Path, about: Mapping[str, Any], asked: Asked) -> str:
@@ -40,7 +44,8 @@ def modelfile(model: Path, about: Mapping[str, Any], asked: Asked) -> str:
 
     Raises LorewrightError for a chat template that cannot be written in Go's language, or a system prompt that a Modelfile cannot hold.
     """
-    template = template_of(model)
+    found = template_of(model)
+    template = replace(found, named={**found.named, **asked.settings})
     bos = str(about.get("bos", "")) if about.get("add_bos") else ""
     try:
         written = go_template(template, bos)
