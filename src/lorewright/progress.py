@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 BAR = 30  # columns of a bar where the words beside it leave them
 
@@ -18,6 +19,30 @@ class Bar(Protocol):
     def __call__(self, done: float, total: float | None, note: str = "") -> None: ...
 
 
+class Steady:
+    """A stream whose terminal may be closed: it refuses every word a moment before the signal comes that ends all in order."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._tried(self._stream.write, text) or len(text)
+
+    def flush(self) -> None:
+        self._tried(self._stream.flush)
+
+    def _tried(self, act: Callable[..., Any], *given: str) -> Any:
+        try:
+            return act(*given)
+        except OSError as problem:
+            if problem.errno != errno.EIO:
+                raise
+            return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Console:
     """Writes to standard error, so that a command's own output stays clean for scripts."""
 
@@ -25,7 +50,7 @@ class Console:
         self.terminal = sys.stderr.isatty()
 
     def line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(text, file=Steady(sys.stderr), flush=True)
 
     def stage(self, name: str, text: str, seconds: float | None = None) -> None:
         """One finished step, aligned: name, what came of it, how long it took."""
@@ -46,7 +71,7 @@ class Console:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
-        drawn, console = BarColumn(bar_width=BAR), RichConsole(stderr=True)
+        drawn, console = BarColumn(bar_width=BAR), RichConsole(file=cast(IO[str], Steady(sys.stderr)))
         columns: list[Any] = [
             TextColumn("{task.description:<9}", table_column=Column(min_width=9, no_wrap=True)),
             drawn,
