@@ -87,9 +87,12 @@ def test_a_closed_terminal_costs_nothing(
     execute(run, Choice(only=("prepare",)))
     command = [sys.executable, "-m", "lorewright.cli", "train", str(file), "--runs", str(tmp_path / "runs")]
     terminal, ours = pty.openpty()
-    runner = subprocess.Popen(
-        command, stdin=ours, stdout=ours, stderr=ours, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    )  # fmt: skip
+
+    def on_a_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    runner = subprocess.Popen(command, stdin=ours, stdout=ours, stderr=ours, start_new_session=True, preexec_fn=on_a_terminal)
     os.close(ours)
     while not any(file.read_text().count("\n") > 2 for file in (tmp_path / "runs").glob("small/train/*.partial/points.jsonl")):
         if select.select([terminal], [], [], 0.02)[0]:
